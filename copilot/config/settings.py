@@ -1,0 +1,83 @@
+"""Every setting, with its type, default and description. The sample file and ``config show`` are made from this.
+
+Values only; reading and layering is ``copilot.config.load``.
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which models answer."""
+
+    completion: Annotated[
+        str, Meta(description="Id of the model that completes and chats (see `slipstream models list`).")
+    ] = "qwen2.5-coder-0.5b-instruct-q4_k_m"
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the engine runs the model."""
+
+    threads: Annotated[int, Meta(ge=0, le=512, description="Threads that compute; 0 uses the physical cores.")] = 0
+    context_tokens: Annotated[
+        int, Meta(ge=512, le=1_048_576, description="Size of the KV cache in tokens, shared by all slots.")
+    ] = 8192
+    slots: Annotated[int, Meta(ge=1, le=64, description="Generations that can run side by side.")] = 4
+    batch_tokens: Annotated[
+        int,
+        Meta(
+            ge=16,
+            le=4096,
+            description="Tokens prefilled in one step. A cancel waits for one step, so small is responsive.",
+        ),
+    ] = 64
+    gpu_layers: Annotated[
+        int, Meta(ge=-1, le=1000, description="Layers that llama.cpp puts on a GPU it can use; -1 means all.")
+    ] = -1
+
+
+class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The engine host, `slipstream serve`."""
+
+    idle_minutes: Annotated[
+        float, Meta(gt=0, le=100_000, description="The host leaves after this long without a request.")
+    ] = 30.0
+    max_queue: Annotated[int, Meta(ge=1, le=10_000, description="Requests that may wait before more are refused.")] = 64
+
+
+class CompletionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Inline completion."""
+
+    enabled: Annotated[bool, Meta(description="Offer inline completions at all.")] = True
+    disabled_languages: Annotated[
+        tuple[str, ...], Meta(description="Language ids, as the editor names them, that get none.")
+    ] = ()
+    max_tokens: Annotated[int, Meta(ge=1, le=2048, description="Longest completion, in tokens.")] = 96
+    max_lines: Annotated[int, Meta(ge=1, le=200, description="Longest completion, in lines.")] = 12
+    prefix_tokens: Annotated[int, Meta(ge=64, le=65_536, description="Text before the caret that the model sees.")] = (
+        768
+    )
+    suffix_tokens: Annotated[int, Meta(ge=0, le=16_384, description="Text after the caret that the model sees.")] = 128
+
+
+class DownloadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where model files come from."""
+
+    hub: Annotated[str, Meta(description="Base address of the Hugging Face hub or a mirror of it.")] = (
+        "https://huggingface.co"
+    )
+    connect_seconds: Annotated[
+        float, Meta(gt=0, le=120, description="How long to wait for the hub before the other sources are tried.")
+    ] = 3.0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole tree; each field is a table of the TOML file."""
+
+    model: ModelSettings = ModelSettings()
+    engine: EngineSettings = EngineSettings()
+    host: HostSettings = HostSettings()
+    completion: CompletionSettings = CompletionSettings()
+    download: DownloadSettings = DownloadSettings()

@@ -1,0 +1,1 @@
+"""What the model sees: prefix, suffix and snippets, each with its origin."""

@@ -1,0 +1,53 @@
+"""The immutable question that a completion asks: text around the caret, and what may help.
+
+Values only. How text becomes tokens is the engine's business, how it was gathered the caller's.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class CaretPlace(StrEnum):
+    """Where on its line the caret stands; decides the order of the prompt (see ``engine.planning``)."""
+
+    FRESH_LINE = "fresh_line"
+    """Only white space before the caret on its line, nothing after it."""
+    LINE_END = "line_end"
+    """Text before the caret on its line, only white space after it."""
+    MID_LINE = "mid_line"
+    """Text after the caret on its line."""
+
+
+class Snippet(msgspec.Struct, frozen=True, kw_only=True):
+    """Context from elsewhere. Lines are counted from 1, ``end_line`` included."""
+
+    path: str
+    text: str
+    start_line: int = 1
+    end_line: int = 1
+    reason: str = ""
+
+
+class InfillRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One completion to be made at the end of ``prefix``.
+
+    ``place`` is frozen by the caller while someone types along a line, so that the order of the prompt, and with
+    it the KV cache, stays; without it the place is read off the text.
+    """
+
+    prefix: str
+    suffix: str = ""
+    snippets: tuple[Snippet, ...] = ()
+    path: str | None = None
+    language: str | None = None
+    place: CaretPlace | None = None
+
+
+def caret_place(prefix: str, suffix: str) -> CaretPlace:
+    """Read the place of the caret off the text around it."""
+    before = prefix[max(prefix.rfind("\n"), prefix.rfind("\r")) + 1 :]
+    after = suffix.partition("\n")[0].partition("\r")[0]
+    if after.strip():
+        return CaretPlace.MID_LINE
+    return CaretPlace.LINE_END if before.strip() else CaretPlace.FRESH_LINE

@@ -1,0 +1,1 @@
+"""Models that answer: the ``Engine`` protocol, prompt planning, the worker process and its backends."""

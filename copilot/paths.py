@@ -1,0 +1,83 @@
+"""Where Slipstream keeps its files: one function a folder, nothing is created by asking.
+
+``SLIPSTREAM_HOME`` moves everything below one folder; ``SLIPSTREAM_MODELS_DIR`` moves only the model files,
+which are large and often shared.
+"""
+
+import contextlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+import platformdirs
+
+from copilot.errors import SlipstreamError
+
+APP = "slipstream"
+
+
+def _home() -> Path | None:
+    home = os.environ.get("SLIPSTREAM_HOME")
+    return Path(home) if home else None
+
+
+def config_file() -> Path:
+    """The one configuration file; it need not exist."""
+    named = os.environ.get("SLIPSTREAM_CONFIG")
+    if named:
+        return Path(named)
+    home = _home()
+    return (home or platformdirs.user_config_path(APP, appauthor=False)) / "config.toml"
+
+
+def models_dir() -> Path:
+    """The shared cache of model files."""
+    named = os.environ.get("SLIPSTREAM_MODELS_DIR")
+    if named:
+        return Path(named)
+    home = _home()
+    return (home or platformdirs.user_data_path(APP, appauthor=False)) / "models"
+
+
+def log_dir() -> Path:
+    """Logs of the background processes. They never hold document text."""
+    home = _home()
+    return home / "logs" if home else platformdirs.user_log_path(APP, appauthor=False)
+
+
+def runtime_dir() -> Path:
+    """Sockets and locks of this user."""
+    home = _home()
+    if home:
+        return home / "run"
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    if base:
+        return Path(base) / APP
+    return Path(tempfile.gettempdir()) / f"{APP}-{os.getuid()}"
+
+
+def host_socket() -> Path:
+    """The engine host's Unix socket."""
+    return runtime_dir() / "host.sock"
+
+
+def make_private_dir(path: Path) -> Path:
+    """Create ``path`` as 0700, or check that it already is ours and private.
+
+    Raises :class:`SlipstreamError` when another user owns it, it is a link, or others may enter: a shared
+    temporary folder is where a stranger could have put it first.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    info = path.lstat()
+    if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
+        raise SlipstreamError(
+            f"{path} is not a folder of yours.",
+            hint="Remove it, or set SLIPSTREAM_HOME to a folder that only you can write.",
+            code="unsafe_directory",
+        )
+    if stat.S_IMODE(info.st_mode) & 0o077:
+        path.chmod(0o700)
+    return path

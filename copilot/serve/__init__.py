@@ -1,0 +1,1 @@
+"""The engine host: one loaded model for every editor, window and colleague."""

@@ -1,0 +1,132 @@
+"""What goes over the wire between the host and its clients. Values only; light enough for every client.
+
+Requests are decoded with ``msgspec.json.Decoder(..., strict=True)``: unknown fields are refused, every number and
+length is bounded, because a request may come from anyone who can reach the socket.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from copilot.context.request import CaretPlace, Snippet
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+
+Text = Annotated[str, Meta(max_length=1_000_000)]
+Name = Annotated[str, Meta(max_length=1024)]
+StopStrings = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...], Meta(max_length=16)]
+
+
+class Lane(StrEnum):
+    """A class of work, most urgent first."""
+
+    INLINE = "inline"
+    NEXT_EDIT = "next_edit"
+    CHAT = "chat"
+    BACKGROUND = "background"
+
+
+class InfillBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``POST /v1/infill``. Always answered as a stream of server-sent events.
+
+    ``session`` names the document being typed in: a newer request of the same session supersedes the older one.
+    ``deadline_ms``: not started when it has waited longer.
+    """
+
+    prefix: Text
+    suffix: Text = ""
+    snippets: Annotated[tuple[Snippet, ...], Meta(max_length=64)] = ()
+    path: Name | None = None
+    language: Name | None = None
+    place: CaretPlace | None = None
+    session: Name | None = None
+    lane: Lane = Lane.INLINE
+    max_tokens: Annotated[int, Meta(ge=1, le=2048)] = 96
+    temperature: Annotated[float, Meta(ge=0, le=2)] = 0.0
+    stop: StopStrings = ()
+    seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
+    logprobs: bool = False
+    deadline_ms: Annotated[int, Meta(ge=1, le=600_000)] | None = None
+
+
+class StartData(msgspec.Struct, frozen=True, kw_only=True):
+    """``event: start``: the engine took the request up."""
+
+    stream: str
+    model: str
+    layout: str
+
+
+class ProgressData(msgspec.Struct, frozen=True, kw_only=True):
+    """``event: progress``: prefill so far, in tokens."""
+
+    processed: int
+    total: int
+    reused: int
+
+
+class TokenData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``event: token``: the next text, never taken back."""
+
+    text: str
+    token_id: int | None = None
+    logprob: float | None = None
+
+
+class DoneData(msgspec.Struct, frozen=True, kw_only=True):
+    """``event: done``, one of the two ends of a stream. Times in milliseconds.
+
+    ``reason``: ``stop``, ``length`` or ``cancelled``. ``queue_ms``: from the request's arrival until the engine
+    took it. ``ttft_ms``: from the request's arrival until the first token.
+    """
+
+    reason: str
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    generated_tokens: int = 0
+    queue_ms: float = 0.0
+    ttft_ms: float | None = None
+    prefill_ms: float = 0.0
+    decode_ms: float = 0.0
+
+
+class ErrorData(msgspec.Struct, frozen=True, kw_only=True):
+    """``event: error``, the other end. ``partial``: text came before it and is all that will come."""
+
+    code: str
+    message: str
+    hint: str = ""
+    retryable: bool = False
+    partial: bool = False
+
+
+class HostState(StrEnum):
+    STARTING = "starting"
+    """No model is loaded yet (it is being fetched or loaded)."""
+    READY = "ready"
+    FAILED = "failed"
+    """No model could be loaded; ``HostStatus.error`` says why."""
+
+
+class HostStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """``GET /health/ready`` (200 when ready, else 503) and ``slipstream status``."""
+
+    state: HostState
+    version: str
+    pid: int
+    model: str | None = None
+    backend: str | None = None
+    detail: str = ""
+    """What it is busy with while starting, in words for people."""
+    progress: float | None = None
+    """Share of the fetch or load that is done, 0 to 1, where it is known."""
+    error: ErrorData | None = None
+    uptime_s: float = 0.0
+    idle_s: float = 0.0
+    idle_limit_s: float = 0.0
+    active_streams: int = 0
+    queued_streams: int = 0
+    worker_restarts: int = 0
+    slots: int = 0

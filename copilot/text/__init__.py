@@ -1,0 +1,1 @@
+"""Documents, lines and positions as editors count them. No I/O."""

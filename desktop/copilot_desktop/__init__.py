@@ -1,0 +1,1 @@
+"""The companion window (reserved: nothing of it exists yet)."""

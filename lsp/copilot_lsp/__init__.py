@@ -1,0 +1,1 @@
+"""The language server: handlers that translate between editors and Slipstream's core."""

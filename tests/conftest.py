@@ -1,0 +1,54 @@
+"""Shared fixtures. Each test gets user folders of its own; model files come from the real shared cache."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from copilot import paths
+
+# Read before any fixture moves the folders: model files are large and checked, tests share them.
+REAL_MODELS_DIR = paths.models_dir()
+
+CODER_MODEL = "qwen2.5-coder-0.5b-instruct-q4_k_m"
+TINY_MODEL = "smollm2-135m-instruct-q4_1"
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A user's folders of this test's own; short, because a Unix socket's path may not exceed 107 bytes."""
+    folder = Path(tempfile.mkdtemp(prefix="ss-"))
+    for name in [name for name in os.environ if name.startswith("SLIPSTREAM_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SLIPSTREAM_HOME", str(folder))
+    monkeypatch.setenv("SLIPSTREAM_MODELS_DIR", str(REAL_MODELS_DIR))
+    # Idle OpenMP threads that spin starve everything else on a small machine.
+    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _model(model_id: str) -> Path:
+    from copilot.config.settings import DownloadSettings
+    from copilot.errors import SlipstreamError
+    from copilot.weights import pull, store
+
+    try:
+        return store.find(model_id).path
+    except SlipstreamError:
+        return pull.pull(model_id, DownloadSettings(), lambda _progress: None).path
+
+
+@pytest.fixture
+def coder_model(home: Path) -> Path:
+    """The default model's file (491 MB, has FIM tokens); fetched once into the real cache."""
+    return _model(CODER_MODEL)
+
+
+@pytest.fixture
+def tiny_model(home: Path) -> Path:
+    """A 98 MB model without FIM tokens, for tests of mechanics."""
+    return _model(TINY_MODEL)
