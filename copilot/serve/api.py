@@ -108,6 +108,8 @@ class HostState(StrEnum):
     READY = "ready"
     FAILED = "failed"
     """No model could be loaded; ``HostStatus.error`` says why."""
+    STOPPING = "stopping"
+    """It takes no more work and is about to leave."""
 
 
 class HostStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,75 @@
+# Two commands matter: `make try` and `make test`. Both need only Python 3.11 to 3.13; uv is used where it is found.
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(shell command -v uv 2>/dev/null)
+# The first Python that will do, or nothing.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+            $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+
+# Idle OpenMP threads that spin starve a small machine.
+export OMP_WAIT_POLICY := passive
+
+ifeq ($(UV),)
+  CREATE  = $(PYTHON) -m venv $(VENV)
+  INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+else
+  CREATE  = $(UV) venv --quiet --seed --allow-existing --python '>=3.11,<3.14' $(VENV)
+  INSTALL = $(UV) pip install --quiet --python $(BIN)/python -c constraints.txt
+endif
+
+.PHONY: help try test setup setup-dev lint types pytest bench clean
+
+help:
+	@echo 'make try     set everything up and watch real completions stream into a source file'
+	@echo 'make test    set up with the test tools and run every check'
+	@echo 'make setup   create .venv with the slipstream command in it'
+	@echo 'make bench   run the benchmarks (docs/measurements.md says what they mean)'
+	@echo 'make clean   remove .venv and caches (models stay: slipstream models remove)'
+
+try: setup
+	$(BIN)/slipstream models pull
+	$(BIN)/slipstream try
+
+test: setup-dev lint types pytest
+
+setup: $(VENV)/.setup
+
+setup-dev: $(VENV)/.setup-dev
+
+$(BIN)/python:
+ifeq ($(UV)$(PYTHON),)
+	@echo 'Slipstream needs Python 3.11, 3.12 or 3.13, and none was found. Install one, or install uv.' >&2; exit 1
+endif
+	@echo 'Creating $(VENV) ...'
+	@$(CREATE) || { rm -rf $(VENV); \
+	  echo 'Could not create a virtual environment. On Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
+
+$(VENV)/.setup: $(BIN)/python pyproject.toml constraints.txt
+	@echo 'Installing Slipstream into $(VENV) ...'
+	@$(INSTALL) -e '.[cpu]'
+	@touch $@
+
+$(VENV)/.setup-dev: $(VENV)/.setup
+	@echo 'Installing the test tools ...'
+	@$(INSTALL) -e '.[cpu,dev]'
+	@touch $@
+
+lint: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup-dev
+	$(BIN)/mypy
+
+pytest: setup-dev
+	$(BIN)/pytest
+
+bench: setup-dev
+	$(BIN)/python -m benchmarks.keystroke
+	$(BIN)/python -m benchmarks.lsp_start
+	$(BIN)/python -m benchmarks.host_overhead
+	$(BIN)/python -m benchmarks.kv_reuse
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist

@@ -1,0 +1,66 @@
+"""What the engine host is doing. Exit status 0 when it is ready or starting, 1 when it failed or is not running."""
+
+import argparse
+import asyncio
+
+import msgspec
+
+from copilot.serve.api import HostState, HostStatus
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    status = asyncio.run(_ask())
+    if args.json:
+        print(msgspec.json.encode(status or {"state": "stopped"}).decode())
+    else:
+        print("\n".join(describe(status)))
+    return 0 if status is not None and status.state is not HostState.FAILED else 1
+
+
+async def _ask() -> HostStatus | None:
+    from copilot.client.host import HostClient
+
+    async with HostClient() as client:
+        return await client.status()
+
+
+def describe(status: HostStatus | None) -> list[str]:
+    """The status in lines for a person."""
+    if status is None:
+        return ["The engine host is not running. It starts by itself with the first completion."]
+    return [
+        f"The engine host is {_state(status)}.",
+        f"  model    {status.model or 'none'}" + (f" on {status.backend}" if status.backend else ""),
+        *([f"  error    {_error(status)}"] if status.error else []),
+        f"  work     {status.active_streams} running, {status.queued_streams} waiting, {status.slots} slots",
+        *([f"  worker   restarted {status.worker_restarts} times"] if status.worker_restarts else []),
+        f"  idle     {_duration(status.idle_s)}, leaves after {_duration(status.idle_limit_s)}",
+        f"  process  {status.pid}, version {status.version}, up {_duration(status.uptime_s)}",
+    ]
+
+
+def _state(status: HostStatus) -> str:
+    match status.state:
+        case HostState.STARTING:
+            share = "" if status.progress is None else f" ({status.progress:.0%})"
+            return f"starting: {status.detail}{share}" if status.detail else "starting"
+        case HostState.FAILED:
+            return "running, but no model is loaded"
+        case _:
+            return str(status.state)
+
+
+def _error(status: HostStatus) -> str:
+    return f"{status.error.message} {status.error.hint}".strip() if status.error else ""
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,360 @@
+"""Talks to the engine host; starts one when there is none.
+
+``httpx`` is imported by the first request, not by importing this: it would double a language server's start.
+"""
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias, cast
+
+import msgspec
+
+from copilot import paths
+from copilot.client.sse import SseEvent, SseParser
+from copilot.config.settings import Settings
+from copilot.errors import SlipstreamError
+from copilot.serve.api import DoneData, ErrorData, HostState, HostStatus, InfillBody, ProgressData, StartData, TokenData
+
+if TYPE_CHECKING:
+    import httpx
+
+InfillEvent: TypeAlias = StartData | ProgressData | TokenData | DoneData
+
+START_SECONDS = 30.0
+"""How long a host may take until its socket answers; loading the model comes later."""
+
+_CONNECT_SECONDS = 2.0
+# The host gives a sign of life every five seconds.
+_SILENCE_SECONDS = 12.0
+_POLL_SECONDS = 0.05
+_RESPAWN_SECONDS = 1.0
+_KINDS: Mapping[str, type[InfillEvent] | type[ErrorData]] = MappingProxyType(
+    {"start": StartData, "progress": ProgressData, "token": TokenData, "done": DoneData, "error": ErrorData}
+)
+
+
+class HostError(SlipstreamError):
+    """What the host said went wrong, or that it is gone (``host_lost``, retryable).
+
+    ``partial``: text came before, and is all that will come.
+    """
+
+    def __init__(self, error: ErrorData) -> None:
+        super().__init__(error.message, hint=error.hint, code=error.code, retryable=error.retryable)
+        self.partial = error.partial
+
+
+class InfillStream:
+    """Events of one answer in order: at most one ``StartData``, then progress and tokens, last one ``DoneData``.
+
+    A stream that ends otherwise raises :class:`HostError`. ``id`` is what ``cancel`` takes.
+    """
+
+    def __init__(self, stream_id: str, chunks: AsyncIterator[bytes]) -> None:
+        self.id = stream_id
+        self._chunks = chunks
+        self._parser = SseParser()
+        self._waiting: deque[SseEvent] = deque()
+        self._sequence = 0
+        self._partial = False
+        self._over = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> InfillEvent:
+        if self._over:
+            raise StopAsyncIteration
+        try:
+            while not self._waiting:
+                self._waiting.extend(self._parser.feed(await self._next_chunk()))
+            event = self._decode(self._waiting.popleft())
+            if isinstance(event, ErrorData):
+                raise HostError(event)
+            if isinstance(event, DoneData):
+                await self._read_out()
+        except BaseException:
+            self._over = True
+            raise
+        self._partial = self._partial or isinstance(event, TokenData)
+        return event
+
+    async def _next_chunk(self) -> bytes:
+        with _translated_errors(lambda: self._partial):
+            chunk = await anext(self._chunks, None)
+        if chunk is not None:
+            return chunk
+        raise _lost("The engine host ended the answer in the middle.", partial=self._partial)
+
+    async def _read_out(self) -> None:
+        """To the end of the response, so that the connection serves again."""
+        self._over = True
+        with contextlib.suppress(SlipstreamError):
+            while True:
+                await self._next_chunk()
+
+    def _decode(self, event: SseEvent) -> InfillEvent | ErrorData:
+        if event.id != str(self._sequence) or event.event not in _KINDS:
+            self._broken(f"event {self._sequence} is missing")
+        self._sequence += 1
+        try:
+            return msgspec.json.decode(event.data, type=_KINDS[event.event])
+        except (msgspec.MsgspecError, ValueError):
+            self._broken(f"event {event.id} can't be read")
+
+    def _broken(self, why: str) -> NoReturn:
+        raise HostError(
+            ErrorData(
+                code="stream_broken",
+                message=f"The engine host's answer is damaged: {why}.",
+                hint="Ask again; if it stays so, `slipstream stop` ends a host of another version.",
+                retryable=True,
+                partial=self._partial,
+            )
+        )
+
+
+class HostClient:
+    """One client for all documents; its streams run side by side. Close it with :meth:`aclose`.
+
+    ``socket``: the host's, when it is not the usual one. ``host_options``: options of ``slipstream`` itself
+    (``--config FILE``) for a host that is started here.
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, *, socket: Path | None = None, host_options: Sequence[str] = ()
+    ) -> None:
+        self._settings = settings or Settings()
+        self._socket = socket or paths.host_socket()
+        self._host_options = tuple(host_options)
+        self._http: httpx.AsyncClient | None = None
+
+    async def aclose(self) -> None:
+        """Close all connections; running streams are cancelled."""
+        if self._http is not None:
+            http, self._http = self._http, None
+            await http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.aclose()
+
+    @contextlib.asynccontextmanager
+    async def infill(self, body: InfillBody) -> AsyncGenerator[InfillStream]:
+        """``async with client.infill(body) as stream``. Leaving the block early cancels.
+
+        Raises :class:`HostError` when the host refuses (``starting``, ``busy``, ...) or is not there (``host_lost``).
+        """
+        async with self._request("POST", "/v1/infill", msgspec.json.encode(body)) as response:
+            # An async generator, although its type is a weaker one.
+            chunks = cast("AsyncGenerator[bytes]", response.aiter_raw())
+            async with contextlib.aclosing(chunks):
+                yield InfillStream(response.headers.get("slipstream-stream", ""), chunks)
+
+    async def cancel(self, stream_id: str) -> bool:
+        """End a stream; False when the host knows no such stream (any more)."""
+        try:
+            async with self._request("DELETE", f"/v1/streams/{stream_id}"):
+                return True
+        except HostError as error:
+            if error.code == "unknown_stream":
+                return False
+            raise
+
+    async def chat(self, messages: Sequence[Mapping[str, str]], **fields: object) -> AsyncGenerator[str]:
+        """Text of the answer as it comes. ``messages`` and ``fields`` as in OpenAI's chat completions."""
+        body = msgspec.json.encode({**fields, "messages": list(messages), "stream": True})
+        partial = False
+        async with self._request("POST", "/v1/chat/completions", body) as response:
+            parser = SseParser()
+            with _translated_errors(lambda: partial):
+                async for chunk in response.aiter_raw():
+                    for event in parser.feed(chunk):
+                        if event.data == "[DONE]":
+                            return
+                        text = _chat_text(msgspec.json.decode(event.data), partial=partial)
+                        if text:
+                            partial = True
+                            yield text
+        raise _lost("The engine host ended the answer in the middle.", partial=partial)
+
+    async def status(self) -> HostStatus | None:
+        """None when no host answers."""
+        try:
+            async with self._request("GET", "/health/ready", statuses=(200, 503)) as response:
+                with _translated_errors():
+                    return msgspec.json.decode(await response.aread(), type=HostStatus)
+        except HostError as error:
+            if error.code == "host_lost":
+                return None
+            raise
+
+    async def shutdown(self) -> bool:
+        """Ask the host to leave; it ends its streams first. False when none answers."""
+        try:
+            async with self._request("POST", "/v1/shutdown", b"{}", statuses=(202,)):
+                return True
+        except HostError as error:
+            if error.code == "host_lost":
+                return False
+            raise
+
+    async def ensure_running(self) -> None:
+        """Attach to the host, or start one that outlives this process. Waits for its socket, not for the model.
+
+        Any number of clients may do this at once. Raises :class:`SlipstreamError` ``host_not_started``.
+        """
+        give_up = time.monotonic() + START_SECONDS
+        spawned: subprocess.Popen[bytes] | None = None
+        spawned_at = 0.0
+        while not await self._live():
+            now = time.monotonic()
+            if now > give_up or (spawned is not None and (spawned.returncode or 0) != 0):
+                raise SlipstreamError(
+                    "The engine host could not be started.",
+                    hint=f"{paths.log_dir() / 'host.log'} says why; `slipstream serve` shows it here.",
+                    code="host_not_started",
+                    retryable=True,
+                )
+            # One that ended well found another host, which may have left since.
+            if spawned is None or (spawned.returncode is not None and now > spawned_at + _RESPAWN_SECONDS):
+                spawned, spawned_at = self._spawn(), now
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def wait_ready(self, *, poll_seconds: float = 0.2) -> AsyncGenerator[HostStatus]:
+        """The host's status, each time it changes, until it is ready; the last one is the ready one.
+
+        Raises :class:`HostError` when loading failed, ``host_lost`` when the host went away.
+        """
+        last: HostStatus | None = None
+        while last is None or last.state is not HostState.READY:
+            status = await self.status()
+            if status is None:
+                raise _lost("The engine host went away.", partial=False)
+            if status.state is HostState.FAILED and status.error is not None:
+                raise HostError(status.error)
+            if last is None or (status.state, status.detail, status.progress) != (
+                last.state,
+                last.detail,
+                last.progress,
+            ):
+                yield status
+            last = status
+            if last.state is not HostState.READY:
+                await asyncio.sleep(poll_seconds)
+
+    async def _live(self) -> bool:
+        try:
+            async with self._request("GET", "/health/live", statuses=(200, 503)) as response:
+                return response.status_code == 200
+        except HostError:
+            return False
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        log = paths.make_private_dir(paths.log_dir()) / "host.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                # -P: a folder named `copilot` where the editor happens to be must not be run.
+                [sys.executable, "-P", "-m", "copilot", *self._host_options, "serve", "--on-demand"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd="/",
+                start_new_session=True,
+            )
+        # It may end before us, and a dead child that nobody waits for stays in the process table.
+        threading.Thread(target=process.wait, name="host reaper", daemon=True).start()
+        return process
+
+    @contextlib.asynccontextmanager
+    async def _request(
+        self, method: str, path: str, content: bytes | None = None, *, statuses: tuple[int, ...] = (200, 204)
+    ) -> "AsyncGenerator[httpx.Response]":
+        http = self._connect()
+        headers = {"content-type": "application/json"} if content is not None else {}
+        request = http.build_request(method, path, content=content, headers=headers)
+        with _translated_errors():
+            response = await http.send(request, stream=True)
+        try:
+            if response.status_code not in statuses:
+                with _translated_errors():
+                    raise _refusal(response.status_code, await response.aread())
+            yield response
+        finally:
+            await response.aclose()
+
+    def _connect(self) -> "httpx.AsyncClient":
+        if self._http is None:
+            import httpx
+
+            self._http = httpx.AsyncClient(
+                transport=httpx.AsyncHTTPTransport(
+                    uds=str(self._socket),
+                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=30),
+                ),
+                base_url="http://slipstream",
+                timeout=httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS, pool=None),
+                # Proxies of the environment are for the internet.
+                trust_env=False,
+            )
+        return self._http
+
+
+def _lost(message: str, *, partial: bool = False) -> HostError:
+    return HostError(
+        ErrorData(
+            code="host_lost", message=message, hint="Ask again; it is started anew.", retryable=True, partial=partial
+        )
+    )
+
+
+@contextlib.contextmanager
+def _translated_errors(partial: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Every failure of the connection is one :class:`HostError`."""
+    import httpx
+
+    try:
+        yield
+    except httpx.ConnectError:
+        raise _lost("The engine host is not running.") from None
+    except httpx.TimeoutException:
+        raise _lost("The engine host does not answer any more.", partial=partial()) from None
+    except httpx.TransportError:
+        raise _lost("The connection to the engine host was lost.", partial=partial()) from None
+
+
+def _refusal(status: int, body: bytes) -> HostError:
+    """The error of an answer that is none: an ``ErrorData``, or OpenAI's form of one."""
+    with contextlib.suppress(msgspec.MsgspecError, ValueError):
+        value = msgspec.json.decode(body)
+        if isinstance(value, dict) and isinstance(value.get("error"), dict):
+            return _openai_error(value["error"], retryable=status == 503)
+        return HostError(msgspec.convert(value, ErrorData))
+    return _lost(f"Something else answers on the engine host's socket (HTTP status {status}).")
+
+
+def _openai_error(error: dict[str, Any], *, retryable: bool, partial: bool = False) -> HostError:
+    return HostError(
+        ErrorData(
+            code=str(error.get("code") or "error"),
+            message=str(error.get("message") or "The engine host refused the request."),
+            retryable=retryable,
+            partial=partial,
+        )
+    )
+
+
+def _chat_text(chunk: Any, *, partial: bool) -> str:
+    if "error" in chunk:
+        raise _openai_error(chunk["error"], retryable=chunk["error"].get("type") == "server_error", partial=partial)
+    return "".join(choice["delta"].get("content") or "" for choice in chunk["choices"])

@@ -1,0 +1,168 @@
+"""Which brackets and strings are open: reads lines as an editor's bracket matcher does, without a grammar.
+
+Pure functions over text. Wrong on purpose in rare places (regular expression literals, a window that begins inside
+a docstring); a string that should have ended is forgotten at the end of its line.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from copilot.completion.lexis import CLOSER_OF, CLOSERS, Lexis, width
+
+# How much of the prefix is read. More would cost milliseconds and add only brackets that were opened far away.
+_PREFIX_CHARACTERS = 8_000
+_SUFFIX_LINES = 60
+
+_COMMENT = "\n"
+_NO_ESCAPES = ("*/", "-->")
+_ALL_CLOSERS = "".join(sorted(CLOSERS))
+
+
+class Open(NamedTuple):
+    """An open bracket. ``here``: opened on the caret's line or in the suggestion, not somewhere above."""
+
+    closer: str
+    column: int
+    here: bool
+
+
+class Reading(NamedTuple):
+    """What is open at some point of the text.
+
+    ``inside``: the delimiter that ends the string or comment this point lies in, ``""`` in code.
+    """
+
+    brackets: tuple[Open, ...] = ()
+    inside: str = ""
+
+    @property
+    def in_code(self) -> bool:
+        return not self.inside
+
+    @property
+    def open_here(self) -> bool:
+        return any(bracket.here for bracket in self.brackets)
+
+    def next_line(self) -> "Reading":
+        """At the start of the following line: a comment or plain string does not get there."""
+        return self._replace(inside="") if len(self.inside) == 1 and self.inside != "`" else self
+
+
+def read(
+    text: str, reading: Reading, lexis: Lexis, *, column: int = 0, here: bool = True, lenient: bool = False
+) -> tuple[Reading, int | None]:
+    """Read ``text``, which holds no line end, on from ``reading``.
+
+    Stops at the first closing bracket that closes nothing open, and says where that is; with ``lenient``, for text
+    that is as it is, such a closer is passed over. ``column``: the indentation noted for brackets opened here.
+    """
+    brackets, inside, at = list(reading.brackets), reading.inside, 0
+    while at < len(text):
+        if inside:
+            at, ended = _end_of(text, at, inside)
+            if not ended:
+                break
+            inside = ""
+            continue
+        found = lexis.token.search(text, at)
+        if found is None:
+            break
+        at = found.end()
+        spelling, kind = found.group(), found.lastgroup
+        if kind == "block":
+            inside = lexis.block_ends[spelling]
+        elif kind == "comment":
+            inside = _COMMENT
+        elif kind == "quote":
+            inside = spelling
+        elif kind == "bracket":
+            if spelling not in CLOSERS:
+                brackets.append(Open(CLOSER_OF[spelling], column, here))
+            elif brackets and brackets[-1].closer == spelling:
+                brackets.pop()
+            elif not lenient:
+                return Reading(tuple(brackets), ""), found.start()
+            else:
+                _close_lenient(brackets, spelling)
+    return Reading(tuple(brackets), inside), None
+
+
+def _end_of(text: str, at: int, delimiter: str) -> tuple[int, bool]:
+    if delimiter == _COMMENT:
+        return len(text), False
+    while (found := text.find(delimiter, at)) >= 0:
+        escape = text.find("\\", at, found) if delimiter not in _NO_ESCAPES else -1
+        if escape < 0:
+            return found + len(delimiter), True
+        at = escape + 2
+    return len(text), False
+
+
+def _close_lenient(brackets: list[Open], closer: str) -> None:
+    """Drop what was opened after the bracket that ``closer`` closes; nothing when it closes none."""
+    for index in range(len(brackets) - 1, -1, -1):
+        if brackets[index].closer == closer:
+            del brackets[index:]
+            return
+
+
+def reading_at_caret(prefix: str, suffix: str, lexis: Lexis) -> Reading:
+    """What is open at the caret and still wants closing there: brackets that the suffix closes are left out."""
+    start = len(prefix) - _PREFIX_CHARACTERS
+    lines = prefix[prefix.find("\n", start) + 1 if start > 0 else 0 :].split("\n")
+    reading = Reading()
+    for line in lines[:-1]:
+        reading = read(line, reading, lexis, column=width(line), here=False, lenient=True)[0].next_line()
+    reading, _ = read(lines[-1], reading, lexis, column=width(lines[-1]), lenient=True)
+    owed = _owed(reading, suffix.split("\n")[:_SUFFIX_LINES], lexis)
+    return reading._replace(brackets=reading.brackets[len(reading.brackets) - owed :])
+
+
+def _owed(caret: Reading, suffix: list[str], lexis: Lexis) -> int:
+    """How many of the innermost open brackets the suffix leaves open.
+
+    The suffix may be cut off anywhere, so a missing closer proves nothing by itself. A line that is no deeper than
+    the one with the bracket does: the closer has come by then, or is missing.
+    """
+    checks = list(_closers_by_column(suffix, Reading(inside=caret.inside), lexis))
+    owed = 0
+    for index, bracket in enumerate(caret.brackets):
+        closed = next((count for column, count in checks if column <= bracket.column), None)
+        if closed is not None:
+            owed = max(owed, len(caret.brackets) - index - closed)
+    return owed
+
+
+def _closers_by_column(suffix: list[str], reading: Reading, lexis: Lexis) -> Iterator[tuple[int, int]]:
+    """For each line after the caret's: its indentation, and how many brackets from before the caret are closed by it.
+
+    Of the line itself only the closers at its start count. After nothing but blank lines the file is taken to end,
+    which is as good as a line that is not indented.
+    """
+    reading, count = _count_closers(suffix[0], reading, lexis)
+    text_came = False
+    for line in suffix[1:]:
+        text = line.strip()
+        if not text:
+            continue
+        text_came = True
+        column = width(line)
+        if reading.in_code:
+            leading = len(text) - len(text.lstrip(_ALL_CLOSERS))
+            yield column, count + max(0, leading - len(reading.brackets))
+        if column == 0 and not reading.brackets:
+            return
+        reading, closers = _count_closers(line, reading, lexis)
+        count += closers
+    if not text_came:
+        yield 0, count
+
+
+def _count_closers(line: str, reading: Reading, lexis: Lexis) -> tuple[Reading, int]:
+    count = 0
+    while True:
+        reading, at = read(line, reading, lexis)
+        if at is None:
+            return reading.next_line(), count
+        line = line[at + 1 :]
+        count += 1

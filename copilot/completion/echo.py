@@ -1,0 +1,77 @@
+"""Lines that say again what is there already: in the suffix, above the caret, or in the suggestion itself."""
+
+from typing import NamedTuple
+
+from copilot.completion.lexis import CLOSERS, width
+from copilot.completion.verdict import Verdict, all_of, once_equal
+
+# Copies of a later line of the suffix, not the next, are usually wrong too, but only lines that say enough to be
+# recognised count; code repeats its `return False`.
+_LATER_LINES = 8
+_LATER_LENGTH = 12
+_COMMON_WORDS = ("return", "raise", "throw", "break", "continue", "pass", "else", "import", "from", "@", "#", "//")
+
+_LONGEST_LOOP = 4
+_ROUNDS = 2
+
+
+def is_trivial(text: str) -> bool:
+    """A line such as ``end``, ``});`` or ``x++`` says too little to be taken for a copy by its text alone."""
+    return text.isalpha() or sum(char.isalnum() for char in text) < 4
+
+
+class _Line(NamedTuple):
+    text: str
+    column: int
+
+
+class Echo:
+    """Judges each line of a suggestion against what is there, and remembers those that were kept."""
+
+    def __init__(self, above: str, below: list[str]) -> None:
+        following = [_Line(line.strip(), width(line)) for line in below if line.strip()]
+        self._next = following[:1]
+        self._later = [line for line in following[1:_LATER_LINES] if _recognisable(line.text)]
+        self._above = "" if is_trivial(above.strip()) else above.strip()
+        self._kept: list[str] = []
+
+    def judge(self, text: str, column: int, whole: bool) -> Verdict:
+        """``text`` is the line so far, stripped and not empty; ``whole`` when nothing more comes."""
+        if text[0] in CLOSERS:
+            return Verdict.KEEP  # Whether it closes something of the suggestion decides, not its looks.
+        return all_of(
+            *(once_equal(text, line.text, whole) for line in self._next if not is_trivial(line.text)),
+            *(once_equal(text, line.text, whole) for line in self._next if line.column == column),
+            *(once_equal(text, line.text, whole) for line in self._later if line.column == column),
+            once_equal(text, self._above, whole) if self._above and not self._kept else Verdict.KEEP,
+            *(once_equal(text, line, whole) for line in self._due()),
+        )
+
+    def judge_rest_of_line(self, head: str, text: str, whole: bool) -> Verdict:
+        """The same for what goes on after ``head`` on the caret's line."""
+        return all_of(
+            *(
+                once_equal(candidate, line.text, whole)
+                for line in self._next
+                for candidate in (text, (head + text).strip())
+                if not is_trivial(line.text)
+            )
+        )
+
+    def keep(self, line: str) -> None:
+        self._kept.append(line.strip())
+
+    def _due(self) -> list[str]:
+        """What the next line would be if the lines kept so far went round in a circle."""
+        kept = self._kept
+        return [
+            kept[-period]
+            for period in range(1, _LONGEST_LOOP + 1)
+            if len(kept) >= period * _ROUNDS
+            and kept[-period:] * _ROUNDS == kept[-period * _ROUNDS :]
+            and not all(is_trivial(line) for line in kept[-period:])
+        ]
+
+
+def _recognisable(text: str) -> bool:
+    return len(text) >= _LATER_LENGTH and not is_trivial(text) and not text.startswith(_COMMON_WORDS)

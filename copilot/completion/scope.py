@@ -1,0 +1,86 @@
+"""Where what was begun at the caret ends: by indentation, blank lines and brackets."""
+
+import re
+
+from copilot.completion.brackets import Reading
+from copilot.completion.lexis import CLOSERS, Lexis
+from copilot.completion.verdict import Verdict
+
+# Which words go on with a statement at its own indentation, by the word it began with.
+_BRANCH = frozenset({"else", "elif", "elsif", "elseif"})
+_HANDLERS = frozenset({"except", "catch", "finally", "else", "rescue", "ensure"})
+_FOLLOWERS = {
+    **dict.fromkeys(("if", "elif", "elsif", "elseif", "unless"), _BRANCH),
+    **dict.fromkeys(("try", "except", "catch", "begin", "rescue"), _HANDLERS),
+    "for": frozenset({"else"}),
+    "while": frozenset({"else"}),
+    "do": frozenset({"while"}),
+}
+_LAST_WORDS = frozenset({"end", "fi", "done", "esac", "until"})
+
+_CHAIN = (".", "?.", "&&", "||", "??", "|>", "+", "::", "=>", "->", "?", ":")
+_GOES_ON = ("\\", "&&", "||", "??", "+", "=", "?", "|", "=>", "->")
+
+
+def goes_on(line: str, lexis: Lexis) -> bool:
+    """Whether a statement whose line ends like this needs the next line."""
+    text = line.rstrip()
+    return text.endswith("\\") or (lexis.chains and text.endswith(_GOES_ON))
+
+
+def first_word(line: str) -> str:
+    """The word a statement begins with, a closing brace before it aside."""
+    found = re.match(r"[\s}]*(\w+)", line)
+    return found.group(1) if found else ""
+
+
+class Scope:
+    """The part of the text a suggestion may fill.
+
+    ``column``: the indentation of what was begun. ``inside``: only deeper lines belong to it, because the caret's
+    line begins a block; otherwise more lines as deep may follow. ``ended``: the statement is whole, and only a line
+    that visibly goes on with it belongs. ``paragraphs``: blank lines may stand between lines as deep.
+    """
+
+    def __init__(self, lexis: Lexis, column: int, *, inside: bool, paragraphs: bool = False, begun: str = "") -> None:
+        self._lexis = lexis
+        self.column = column
+        self.inside = inside
+        self.ended = False
+        self._paragraphs = paragraphs
+        self._begun = first_word(begun)
+
+    def judge(self, text: str, column: int, reading: Reading, *, after_blank: bool, whole: bool) -> Verdict:
+        """``text``: the line so far, stripped, not empty. ``reading``: what is open at its start."""
+        if reading.inside:
+            return Verdict.KEEP
+        if text[0] in CLOSERS and self._lexis.brackets:
+            # An own bracket may close at any depth; one that isn't ours closes what surrounds the caret.
+            matched = reading.brackets and reading.brackets[-1].closer == text[0]
+            return Verdict.KEEP if matched or text[0] not in self._lexis.brackets else Verdict.END
+        if column < self.column:
+            return Verdict.END
+        if self.ended:
+            return self._judge_chain(text, column, after_blank=after_blank, whole=whole)
+        if column > self.column or reading.open_here:
+            return Verdict.KEEP
+        if self.inside:
+            return self._judge_follower(text, whole)
+        return Verdict.END if after_blank and not self._paragraphs else Verdict.KEEP
+
+    def _judge_chain(self, text: str, column: int, *, after_blank: bool, whole: bool) -> Verdict:
+        if after_blank or column <= self.column:
+            return Verdict.END
+        if text.startswith(_CHAIN):
+            return Verdict.KEEP
+        return Verdict.WAIT if not whole and any(mark.startswith(text) for mark in _CHAIN) else Verdict.END
+
+    def _judge_follower(self, text: str, whole: bool) -> Verdict:
+        words = _FOLLOWERS.get(self._begun, frozenset()) | (_LAST_WORDS if self._lexis.heads else frozenset())
+        word = first_word(text)
+        if word == text and not whole:
+            return Verdict.WAIT if any(follower.startswith(word) for follower in words) else Verdict.END
+        if word not in words:
+            return Verdict.END
+        self._begun = word
+        return Verdict.KEEP

@@ -1,0 +1,78 @@
+"""The stretch of the document around the caret that a completion asks about.
+
+The prefix starts at an anchor that stays where it is while someone types: were it to move with every character, the
+prompt would start differently each time and nothing of the KV cache could be used again. Bounds are in characters
+(code points) and lines; the planner cuts to tokens.
+"""
+
+from collections.abc import Sequence
+
+from copilot.context.request import InfillRequest, Snippet
+from copilot.text.document import Document
+from copilot.text.lines import to_newlines
+from copilot.text.surrogates import without_surrogates
+
+PREFIX_LINES = 400
+PREFIX_CHARACTERS = 16_000
+SUFFIX_LINES = 100
+SUFFIX_CHARACTERS = 4_000
+
+# The anchor moves by so much at a time.
+ANCHOR_LINES = 64
+ANCHOR_CHARACTERS = 4_000
+
+
+def infill_request(
+    document: Document, line: int, column: int, *, path: str | None = None, snippets: Sequence[Snippet] = ()
+) -> InfillRequest:
+    """The question for the caret at ``line`` and ``column`` (code points, as ``Document.split_at`` gives them).
+
+    Prefix and suffix have ``\\n`` for every line end and no lone surrogates. Cost depends on the bounds above and on
+    the length of the lines inside them, never on the length of the document.
+    """
+    return InfillRequest(
+        prefix=_for_model(_prefix(document.lines, line, column)),
+        suffix=_suffix(document.lines, line, column),
+        snippets=tuple(snippets),
+        path=path,
+        language=document.language,
+    )
+
+
+def _prefix(lines: Sequence[str], line: int, column: int) -> str:
+    """At most ``PREFIX_CHARACTERS`` from at most ``PREFIX_LINES``, and at least half of them where there are any.
+
+    Starts with a line that is a multiple of ``ANCHOR_LINES``. Is that too much text, a multiple of
+    ``ANCHOR_CHARACTERS`` is left out, and what remains of the line where that ends, unless that line is huge.
+    """
+    # Rounded up, so that with the caret's own line there are never more than PREFIX_LINES.
+    first = max(0, -(-(line + 1 - PREFIX_LINES) // ANCHOR_LINES) * ANCHOR_LINES)
+    excess = sum(map(len, lines[first:line])) + column - PREFIX_CHARACTERS
+    if excess <= 0:
+        return "".join(lines[first:line]) + lines[line][:column]
+    left_out = -(-excess // ANCHOR_CHARACTERS) * ANCHOR_CHARACTERS
+    while first < line and left_out >= len(lines[first]):
+        left_out -= len(lines[first])
+        first += 1
+    if first == line:
+        return lines[line][left_out:column]
+    start = lines[first][left_out:] if not left_out or len(lines[first]) - left_out > ANCHOR_CHARACTERS else ""
+    return start + "".join(lines[first + 1 : line]) + lines[line][:column]
+
+
+def _suffix(lines: Sequence[str], line: int, column: int) -> str:
+    """At most ``SUFFIX_CHARACTERS`` from at most ``SUFFIX_LINES``, to a line's end where that leaves half of it."""
+    pieces, size = [lines[line][column : column + SUFFIX_CHARACTERS + 1]], 0
+    for following in lines[line + 1 : line + SUFFIX_LINES]:
+        size += len(pieces[-1])
+        if size > SUFFIX_CHARACTERS:
+            break
+        pieces.append(following[: SUFFIX_CHARACTERS + 1])
+    text = _for_model("".join(pieces))
+    if len(text) <= SUFFIX_CHARACTERS:
+        return text
+    return text[: text.rfind("\n", SUFFIX_CHARACTERS // 2, SUFFIX_CHARACTERS) + 1 or SUFFIX_CHARACTERS]
+
+
+def _for_model(text: str) -> str:
+    return without_surrogates(to_newlines(text))

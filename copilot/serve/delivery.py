@@ -1,0 +1,98 @@
+"""Answers that follow a stream to its reader's connection, and cancel it when the connection goes."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from copilot.serve.sse import HEARTBEAT
+from copilot.serve.streams import Event, Stream
+
+HEARTBEAT_SECONDS = 5.0
+WRITE_SECONDS = 15.0
+"""A reader that takes nothing for this long has gone, whatever its socket says."""
+
+STREAM_HEADER = "slipstream-stream"
+
+Cancel = Callable[[str], object]
+
+
+class Frames(Protocol):
+    """Encodes the events of one stream, each given once and in order; may return nothing for one."""
+
+    def feed(self, event: Event) -> bytes: ...
+
+
+@contextlib.asynccontextmanager
+async def cancelled_with_connection(stream: Stream, cancel: Cancel, receive: Receive) -> AsyncIterator[None]:
+    """Cancel ``stream`` as soon as the client's side is gone, or when the block is left early."""
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        cancel(stream.id)
+
+    watcher = asyncio.create_task(watch(), name="disconnect watch")
+    try:
+        yield
+    finally:
+        watcher.cancel()
+        cancel(stream.id)
+
+
+class StreamResponse(Response):
+    """Server-sent events. The engine does not wait for this reader (see ``streams``)."""
+
+    def __init__(self, stream: Stream, frames: Frames, cancel: Cancel) -> None:
+        self._stream = stream
+        self._frames = frames
+        self._cancel = cancel
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with cancelled_with_connection(self._stream, self._cancel, receive):
+            try:
+                await self._deliver(send)
+            except TimeoutError:
+                scope["slipstream.abort"]()
+
+    async def _deliver(self, send: Send) -> None:
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [
+                    (b"content-type", b"text/event-stream; charset=utf-8"),
+                    (b"cache-control", b"no-store"),
+                    (STREAM_HEADER.encode(), self._stream.id.encode()),
+                ],
+            }
+        )
+        now = asyncio.get_running_loop().time
+        position = 0
+        over = False
+        written = now()
+        while not over:
+            due = written + HEARTBEAT_SECONDS
+            events = await self._stream.after(position, max(0.0, due - now()))
+            position += len(events)
+            over = self._stream.closed and position == len(self._stream.events)
+            body = b"".join([self._frames.feed(event) for event in events])
+            if not body and not over:
+                if now() < due:
+                    continue
+                body = HEARTBEAT
+            async with asyncio.timeout(WRITE_SECONDS):
+                await send({"type": "http.response.body", "body": body, "more_body": not over})
+            written = now()
+
+
+async def whole(stream: Stream, cancel: Cancel, receive: Receive) -> list[Event]:
+    """All events of ``stream``, once it has ended."""
+    async with cancelled_with_connection(stream, cancel, receive):
+        position = 0
+        while not stream.closed:
+            position += len(await stream.after(position, HEARTBEAT_SECONDS))
+    return list(stream.events)

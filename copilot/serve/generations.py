@@ -1,0 +1,255 @@
+"""Runs generations on a loaded engine: admits, starts, drains each into its stream, cancels.
+
+The thin asynchronous side of ``scheduler``. One task a running generation, never tied to a connection.
+"""
+
+import asyncio
+import functools
+import logging
+import secrets
+import time
+import traceback
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+
+from copilot.engine.protocol import Engine, PromptPlan, SamplingParams, TokenEvent
+from copilot.errors import SlipstreamError
+from copilot.serve.api import DoneData, ErrorData, Lane, ProgressData, StartData, TokenData
+from copilot.serve.scheduler import Job, Scheduler
+from copilot.serve.streams import Stream
+
+log = logging.getLogger(__name__)
+
+
+def describe_crash(error: BaseException) -> str:
+    """Type and places of an unexpected error. Not its message, which may hold someone's code."""
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
+
+
+def internal_error() -> SlipstreamError:
+    """What a client is told about a bug of ours."""
+    return SlipstreamError(
+        "The engine host hit an internal error.", hint="Its log, host.log, says where.", code="internal", retryable=True
+    )
+
+
+def error_data(error: SlipstreamError, *, partial: bool = False) -> ErrorData:
+    """The wire form of a user's error."""
+    return ErrorData(
+        code=error.code, message=error.message, hint=error.hint, retryable=error.retryable, partial=partial
+    )
+
+
+@dataclass(slots=True)
+class _Work:
+    stream: Stream
+    plan: PromptPlan
+    params: SamplingParams
+    arrived: float
+    started: float | None = None
+    first_token: float | None = None
+    task: asyncio.Task[None] | None = None
+
+
+class Generations:
+    """All work on one engine. ``clock`` counts seconds and never goes back."""
+
+    def __init__(self, engine: Engine, *, max_queue: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.engine = engine
+        self.last_end = clock()
+        """When a generation last let go of the engine."""
+        self._clock = clock
+        self._scheduler = Scheduler(slots=engine.capabilities.slots, max_queue=max_queue)
+        self._work: dict[str, _Work] = {}
+        self._deadline: asyncio.TimerHandle | None = None
+
+    @property
+    def active(self) -> int:
+        """Generations that hold a slot of the engine."""
+        return self._scheduler.running
+
+    @property
+    def queued(self) -> int:
+        return self._scheduler.queued
+
+    def submit(
+        self,
+        plan: PromptPlan,
+        params: SamplingParams,
+        *,
+        lane: Lane,
+        session: str | None = None,
+        deadline_seconds: float | None = None,
+    ) -> Stream:
+        """Start or queue a generation. Raises :class:`SlipstreamError` ``busy`` when too many wait."""
+        now = self._clock()
+        # 128 random bits: whoever knows the id may cancel the stream.
+        stream = Stream(secrets.token_hex(16), max_tokens=params.max_tokens)
+        deadline = None if deadline_seconds is None else now + deadline_seconds
+        superseded = self._scheduler.submit(Job(stream.id, lane, session, deadline))
+        self._work[stream.id] = _Work(stream, plan, params, now)
+        for stream_id in superseded:
+            self.cancel(stream_id)
+        self._dispatch()
+        return stream
+
+    def cancel(self, stream_id: str) -> bool:
+        """End a stream as cancelled, at once for its readers and within a step for the engine.
+
+        False when no such stream waits or runs. Repeating it does nothing.
+        """
+        work = self._work.get(stream_id)
+        if work is None:
+            return False
+        if not work.stream.closed:
+            work.stream.finish(self._done(work, "cancelled"))
+            self._stop(work)
+        return True
+
+    def fail_queued(self, error: SlipstreamError) -> None:
+        """End everything that waits."""
+        self._fail([work for work in self._work.values() if work.task is None], error)
+
+    def fail_all(self, error: SlipstreamError) -> None:
+        """End everything."""
+        self._fail(list(self._work.values()), error)
+
+    async def settled(self, seconds: float) -> bool:
+        """Wait until the engine holds nothing of ours; False when it still does after ``seconds``."""
+        tasks = [work.task for work in self._work.values() if work.task is not None]
+        if not tasks:
+            return True
+        _done, pending = await asyncio.wait(tasks, timeout=seconds)
+        return not pending
+
+    def _fail(self, works: list[_Work], error: SlipstreamError) -> None:
+        for work in works:
+            if not work.stream.closed:
+                work.stream.finish(error_data(error, partial=work.stream.tokens > 0))
+                self._stop(work)
+
+    def _stop(self, work: _Work) -> None:
+        if work.task is not None:
+            work.task.cancel()
+        else:
+            self._scheduler.remove(work.stream.id)
+            self._work.pop(work.stream.id, None)
+
+    def _dispatch(self) -> None:
+        now = self._clock()
+        turn = self._scheduler.take(now)
+        for stream_id in turn.expired:
+            work = self._work.pop(stream_id)
+            work.stream.finish(
+                error_data(
+                    SlipstreamError(
+                        "The request waited longer than its deadline and was not started.",
+                        hint="The engine is busy; ask again.",
+                        code="expired",
+                        retryable=True,
+                    )
+                )
+            )
+        for stream_id in turn.start:
+            work = self._work[stream_id]
+            work.started = now
+            work.task = asyncio.create_task(self._drain(work), name=f"generation {stream_id[:8]}")
+            # Not a `finally` in the task: one that is cancelled before its first step never gets there.
+            work.task.add_done_callback(functools.partial(self._released, stream_id))
+        self._watch_deadlines(now)
+
+    def _watch_deadlines(self, now: float) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        due = self._scheduler.next_deadline
+        if due is not None:
+            self._deadline = asyncio.get_running_loop().call_later(max(0.001, due - now), self._dispatch)
+
+    def _released(self, stream_id: str, _task: asyncio.Task[None]) -> None:
+        self.last_end = self._clock()
+        self._work.pop(stream_id, None)
+        self._scheduler.finish(stream_id)
+        self._dispatch()
+
+    async def _drain(self, work: _Work) -> None:
+        stream = work.stream
+        stream.append(StartData(stream=stream.id, model=self.engine.model.id, layout=str(work.plan.layout)))
+        events = self.engine.generate(work.plan, work.params)
+        try:
+            async for event in events:
+                if not self._take(work, event):
+                    break
+                # An engine that never suspends would starve the loop, and with it every cancel.
+                await asyncio.sleep(0)
+            stream.finish(error_data(internal_error(), partial=stream.tokens > 0))
+        except SlipstreamError as error:
+            stream.finish(error_data(error, partial=stream.tokens > 0))
+        except Exception as error:
+            log.error("generation failed: %s", describe_crash(error))
+            stream.finish(error_data(internal_error(), partial=stream.tokens > 0))
+        finally:
+            await self._let_go(events)
+
+    async def _let_go(self, events: AsyncGenerator[TokenEvent]) -> None:
+        """The slot is free only when the engine says so."""
+        try:
+            await events.aclose()
+        except SlipstreamError:
+            log.info("the engine failed while a generation was being closed")
+        except Exception as error:
+            log.error("closing a generation failed: %s", describe_crash(error))
+
+    def _take(self, work: _Work, event: TokenEvent) -> bool:
+        """Pass one engine event on. False: the generation is over, or no more of it is wanted."""
+        stream = work.stream
+        if event.progress is not None:
+            done = event.progress
+            stream.append(ProgressData(processed=done.processed, total=done.total, reused=done.reused))
+        if event.text or (work.params.logprobs and event.token_id is not None):
+            if work.first_token is None:
+                work.first_token = self._clock()
+            token = (
+                TokenData(text=event.text, token_id=event.token_id, logprob=event.logprob)
+                if work.params.logprobs
+                else TokenData(text=event.text)
+            )
+            if not stream.append(token):
+                # Closed by a cancel; or the engine ignores its limit, which must not cost memory without end.
+                stream.finish(self._done(work, "length"))
+                return False
+        if event.finish is not None:
+            end = event.finish
+            stream.finish(
+                DoneData(
+                    reason=str(end.reason),
+                    prompt_tokens=end.prompt_tokens,
+                    reused_tokens=end.reused_tokens,
+                    generated_tokens=end.generated_tokens,
+                    queue_ms=self._queue_ms(work),
+                    ttft_ms=self._ttft_ms(work),
+                    prefill_ms=end.prefill_ms,
+                    decode_ms=end.decode_ms,
+                )
+            )
+            return False
+        return not stream.closed
+
+    def _done(self, work: _Work, reason: str) -> DoneData:
+        """An end that the engine did not report: the counts are what passed through here."""
+        progress = work.stream.last_progress
+        return DoneData(
+            reason=reason,
+            prompt_tokens=progress.total if progress else 0,
+            reused_tokens=progress.reused if progress else 0,
+            generated_tokens=work.stream.tokens,
+            queue_ms=self._queue_ms(work),
+            ttft_ms=self._ttft_ms(work),
+        )
+
+    def _queue_ms(self, work: _Work) -> float:
+        until = self._clock() if work.started is None else work.started
+        return 1000 * (until - work.arrived)
+
+    def _ttft_ms(self, work: _Work) -> float | None:
+        return None if work.first_token is None else 1000 * (work.first_token - work.arrived)

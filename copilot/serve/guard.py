@@ -1,0 +1,169 @@
+"""The outermost layer of the host: what a request must be before anything else looks at it.
+
+The socket is private, but a proxy or a mistake may put it within a browser's reach. A browser always names the page
+it acts for (``Origin``, ``Sec-Fetch-Site``) or a host that we are not, and cannot send JSON to a stranger unasked.
+"""
+
+import asyncio
+import logging
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from copilot.errors import SlipstreamError
+from copilot.serve.api import MAX_BODY_BYTES
+from copilot.serve.generations import describe_crash, error_data, internal_error
+
+log = logging.getLogger(__name__)
+
+OPENAI_PATHS = frozenset({"/v1/completions", "/v1/chat/completions", "/v1/models"})
+_HOSTS = frozenset({b"slipstream", b"localhost", b"127.0.0.1", b"[::1]"})
+_BODY_SECONDS = 15.0
+_RETRY_AFTER_SECONDS = b"1"
+# What a request itself is to blame for, or a bug of ours; everything else is a state of the host, 503.
+_INVALID = frozenset({"context_too_long", "empty_prompt", "no_chat_template"})
+_STATUS = {"cancelled": 409, "internal": 500, **dict.fromkeys(_INVALID, 400)}
+
+
+class RequestError(SlipstreamError):
+    """A request that cannot be served as it is. ``status`` is its HTTP status."""
+
+    def __init__(self, status: int, message: str, *, hint: str = "", code: str = "invalid_request") -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.status = status
+
+
+class ClientGoneError(Exception):
+    """The connection ended before the request was whole; there is nobody to answer."""
+
+
+def error_response(error: SlipstreamError, path: str) -> Response:
+    """``error`` as JSON: in OpenAI's form on its routes, else an ``ErrorData``."""
+    status = error.status if isinstance(error, RequestError) else _STATUS.get(error.code, 503)
+    if path in OPENAI_PATHS:
+        content = msgspec.json.encode({"error": openai_error(error)})
+    else:
+        content = msgspec.json.encode(error_data(error))
+    response = Response(content, status, media_type="application/json")
+    if status == 503:
+        response.headers["retry-after"] = _RETRY_AFTER_SECONDS.decode()
+    if status in {408, 413}:
+        # The rest of the body is still on its way and nobody will read it.
+        response.headers["connection"] = "close"
+    return response
+
+
+def openai_error(error: SlipstreamError) -> dict[str, str | None]:
+    """The ``error`` object that OpenAI clients know."""
+    invalid = isinstance(error, RequestError) or error.code in _INVALID
+    return {
+        "message": str(error),
+        "type": "invalid_request_error" if invalid else "server_error",
+        "param": None,
+        "code": error.code,
+    }
+
+
+def check_head(scope: Scope) -> None:
+    """Raise :class:`RequestError` unless method and headers are those of a program that means us."""
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    found: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        found.setdefault(name, []).append(value.strip().lower())
+    if b"origin" in found or any(value != b"none" for value in found.get(b"sec-fetch-site", [])):
+        raise RequestError(403, "Requests from web pages are refused.", code="forbidden_origin")
+    hosts = found.get(b"host", [])
+    if len(hosts) != 1 or _without_port(hosts[0]) not in _HOSTS:
+        raise RequestError(
+            403, "The Host header names another host.", hint="Use http://localhost.", code="forbidden_host"
+        )
+    if scope["method"] != "POST":
+        return
+    kinds = found.get(b"content-type", [])
+    if len(kinds) != 1 or kinds[0].partition(b";")[0].strip() != b"application/json":
+        raise RequestError(415, "The body must be JSON.", hint="Send `Content-Type: application/json`.")
+    if any(not length.isdigit() or int(length) > MAX_BODY_BYTES for length in found.get(b"content-length", [])):
+        raise _too_large()
+
+
+def _without_port(host: bytes) -> bytes:
+    name, colon, port = host.rpartition(b":")
+    return name if colon and port.isdigit() else host
+
+
+def _too_large() -> RequestError:
+    return RequestError(413, f"The body is larger than {MAX_BODY_BYTES // 2**20} MiB.", code="too_large")
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The whole body, at most ``MAX_BODY_BYTES``."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGoneError
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                if size > MAX_BODY_BYTES:
+                    raise _too_large()
+                chunks.append(chunk)
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+    except TimeoutError:
+        raise RequestError(408, "The body did not arrive in time.") from None
+
+
+class Guard:
+    """ASGI: checks each request, hands its whole body on, and turns every exception into an answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        # Starlette's routes raise their 404 and 405 instead of answering in plain text.
+        scope["app"] = self
+        answered = False
+
+        async def noting(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            check_head(scope)
+            if scope["method"] == "POST":
+                receive = _replay(await read_body(receive), receive)
+            await self._app(scope, receive, noting)
+            return
+        except ClientGoneError:
+            return
+        except SlipstreamError as error:
+            failure = error
+        except HTTPException as error:
+            code = "not_found" if error.status_code == 404 else "invalid_request"
+            failure = RequestError(error.status_code, f"{error.detail}: {scope['method']} {scope['path']}", code=code)
+        except Exception as error:
+            log.error("request failed: %s", describe_crash(error))
+            failure = internal_error()
+        if answered:
+            # Too late for a status: an answer cut off is the only sign left.
+            scope["slipstream.abort"]()
+            return
+        await error_response(failure, scope["path"])(scope, receive, send)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """``body`` once, then whatever the connection says."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def next_message() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return next_message

@@ -1,0 +1,163 @@
+"""The process: one host a user, on a private Unix socket; it leaves when idle or told to."""
+
+import asyncio
+import contextlib
+import functools
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from copilot import paths
+from copilot.config.settings import Settings
+from copilot.serve import app
+from copilot.serve.claim import listening, only_one
+from copilot.serve.generations import describe_crash
+from copilot.serve.keeper import Load
+from copilot.serve.service import Service, draining_error
+
+log = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 5.0
+"""What running streams get to end by themselves."""
+
+_LEAVE_SECONDS = 3.0
+_KEEP_ALIVE_SECONDS = 75
+_WRITE_BUFFER_BYTES = 64 * 1024
+
+
+class Host:
+    """Serves until :meth:`stop`, a request to shut down, or idleness. ``load`` makes the engine."""
+
+    def __init__(self, settings: Settings, load: Load, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._leave = asyncio.Event()
+        self.service = Service(settings, load, on_shutdown=self.stop, clock=clock)
+
+    def stop(self) -> None:
+        """Begin to leave: see :meth:`run`."""
+        self.service.draining = True
+        self._leave.set()
+
+    async def run(self, listener: socket.socket) -> None:
+        """Serve on ``listener``, which is listening, until told to leave.
+
+        Then: new requests get ``server_draining``, what waits ends with it at once and what runs after
+        ``DRAIN_SECONDS``, and every stream's reader gets its end before the connection closes.
+        """
+        state = ServerState()
+        config = uvicorn.Config(
+            app.build(self.service),
+            http=H11Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        )
+        config.load()
+        # uvicorn's own Server wakes ten times a second and takes over the signals; its protocol is all we need.
+        server = await asyncio.get_running_loop().create_server(lambda: _Connection(config, state), sock=listener)
+        self.service.keeper.start()
+        try:
+            await self._until_leaving()
+            await self._drain()
+        finally:
+            self.service.draining = True
+            server.close()
+            await _close_connections(state)
+            await self.service.keeper.close()
+
+    async def _until_leaving(self) -> None:
+        while True:
+            remaining = self.service.idle_limit - self.service.idle_seconds()
+            if remaining <= 0:
+                log.info("idle for %.0f minutes, leaving", self.service.idle_limit / 60)
+                self.stop()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.01, remaining)):
+                    await self._leave.wait()
+            if self._leave.is_set():
+                return
+
+    async def _drain(self) -> None:
+        ready = self.service.keeper.peek()
+        if ready is not None:
+            ready.generations.fail_queued(draining_error())
+            if not await ready.generations.settled(DRAIN_SECONDS):
+                ready.generations.fail_all(draining_error())
+                await ready.generations.settled(_LEAVE_SECONDS)
+
+
+async def _close_connections(state: ServerState) -> None:
+    """Let answers end, then close; whoever does not take the rest is cut off."""
+    for connection in list(state.connections):
+        connection.shutdown()
+    if state.tasks:
+        await asyncio.wait(list(state.tasks), timeout=_LEAVE_SECONDS)
+    for connection in list(state.connections):
+        if isinstance(connection, _Connection):
+            connection.abort_unless_flushed()
+
+
+class _Connection(H11Protocol):
+    """uvicorn's HTTP/1.1 protocol, plus a way to cut off a reader that has stopped reading.
+
+    The application finds it in the scope as ``slipstream.abort``: closing would wait for the very bytes that
+    nobody takes.
+    """
+
+    def __init__(self, config: uvicorn.Config, state: ServerState) -> None:
+        super().__init__(config, state, {})
+        self.app = functools.partial(self._with_abort, self.app)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
+
+    def abort_unless_flushed(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+    async def _with_abort(self, inner: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["slipstream.abort"] = self.transport.abort
+        await inner(scope, receive, send)
+
+
+def serve(settings: Settings, load: Load, *, wait_seconds: float = 0.0) -> bool:
+    """Be the host until it is time to leave. False: another process is, or was still leaving after ``wait_seconds``."""
+    with only_one(wait_seconds) as first:
+        if not first:
+            return False
+        with listening(paths.host_socket()) as listener:
+            log.info("serving on %s, process %d", paths.host_socket(), os.getpid())
+            asyncio.run(_serve(settings, load, listener))
+        log.info("left")
+    return True
+
+
+async def _serve(settings: Settings, load: Load, listener: socket.socket) -> None:
+    host = Host(settings, load)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_log_stray)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, host.stop)
+    # The terminal that started us may go.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    await host.run(listener)
+
+
+def _log_stray(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """An error that nobody awaited. Only its type and places: messages may hold someone's code."""
+    error = context.get("exception")
+    log.error("stray error: %s", describe_crash(error) if isinstance(error, BaseException) else context.get("message"))

@@ -1,0 +1,135 @@
+"""Keeps one engine loaded: at the start, and again, with back-off, when a request finds that loading failed."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
+
+from copilot_models.families import Family
+
+from copilot.engine.planning import PromptLimits
+from copilot.engine.protocol import Engine
+from copilot.errors import SlipstreamError
+from copilot.serve.api import ErrorData, HostState
+from copilot.serve.generations import Generations, describe_crash, error_data, internal_error
+
+log = logging.getLogger(__name__)
+
+_FIRST_RETRY_SECONDS = 1.0
+_LAST_RETRY_SECONDS = 60.0
+
+
+class Loaded(NamedTuple):
+    """An engine, and how its model wants to be asked. ``order`` is the model's own, see ``planning.plan_infill``."""
+
+    engine: Engine
+    family: Family
+    limits: PromptLimits = PromptLimits()
+    order: Mapping[str, str] = MappingProxyType({})
+
+
+class Report(Protocol):
+    """Told from the loop's thread: what is going on in words, and the share that is done where it is known."""
+
+    def __call__(self, detail: str, progress: float | None = None, /) -> None: ...
+
+
+Load = Callable[[Report], Awaitable[Loaded]]
+"""Finds the model and starts an engine; raises :class:`SlipstreamError`. Cancelling it stops what it began."""
+
+
+class Ready(NamedTuple):
+    """What a request needs."""
+
+    loaded: Loaded
+    generations: Generations
+
+
+class Keeper:
+    """``state`` and the other words are what ``HostStatus`` shows."""
+
+    def __init__(self, load: Load, *, max_queue: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.state = HostState.STARTING
+        self.detail = ""
+        self.progress: float | None = None
+        self.error: ErrorData | None = None
+        self.loaded_at = clock()
+        """When loading last ended, well or not."""
+        self._load = load
+        self._max_queue = max_queue
+        self._clock = clock
+        self._failure: SlipstreamError | None = None
+        self._failures = 0
+        self._retry_at = 0.0
+        self._ready: Ready | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def loading(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    def peek(self) -> Ready | None:
+        """What is loaded, if it is; asks for nothing."""
+        return self._ready
+
+    def start(self) -> None:
+        """Begin to load, unless that is going on or done."""
+        if self._ready is None and not self.loading:
+            self.state, self.error = HostState.STARTING, None
+            self._report("Starting")
+            self._task = asyncio.create_task(self._run(), name="load model")
+
+    def ready(self) -> Ready:
+        """What is loaded. Raises :class:`SlipstreamError`: ``starting``, or what went wrong with loading."""
+        if self._ready is not None:
+            return self._ready
+        if self.state is HostState.FAILED and self._clock() >= self._retry_at:
+            self.start()
+        if self.state is HostState.FAILED and self._failure is not None:
+            raise self._failure
+        raise SlipstreamError(
+            f"The engine host is not ready yet: {self.detail.lower() or 'starting'}.",
+            hint="`slipstream status` shows how far it is.",
+            code="starting",
+            retryable=True,
+        )
+
+    async def close(self) -> None:
+        """Stop loading, or close the engine."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if self._ready is not None:
+            await self._ready.loaded.engine.close()
+
+    def _report(self, detail: str, progress: float | None = None, /) -> None:
+        self.detail, self.progress = detail, progress
+
+    async def _run(self) -> None:
+        started = self._clock()
+        try:
+            loaded = await self._load(self._report)
+        except SlipstreamError as error:
+            self._failed(error)
+        except Exception as error:
+            log.error("loading failed: %s", describe_crash(error))
+            self._failed(internal_error())
+        else:
+            self._ready = Ready(loaded, Generations(loaded.engine, max_queue=self._max_queue, clock=self._clock))
+            self.state = HostState.READY
+            self._report("")
+            log.info("ready with %s after %.1f s", loaded.engine.model.id, self._clock() - started)
+        finally:
+            self.loaded_at = self._clock()
+
+    def _failed(self, error: SlipstreamError) -> None:
+        log.error("no model is loaded: %s (%s)", error.message, error.code)
+        wait = min(_LAST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2**self._failures)
+        self._failures += 1
+        self._retry_at = self._clock() + wait
+        self._failure = error
+        self.state = HostState.FAILED
+        self.error = error_data(error)
+        self._report("")

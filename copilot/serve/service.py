@@ -1,0 +1,81 @@
+"""What the host knows about itself: is it loaded, busy, leaving?"""
+
+import os
+import time
+from collections.abc import Callable
+
+from copilot import __version__
+from copilot.config.settings import Settings
+from copilot.errors import SlipstreamError
+from copilot.serve.api import HostState, HostStatus
+from copilot.serve.keeper import Keeper, Load, Ready
+
+
+def draining_error() -> SlipstreamError:
+    return SlipstreamError(
+        "The engine host is shutting down.",
+        hint="Ask again; the next request starts a new one.",
+        code="server_draining",
+        retryable=True,
+    )
+
+
+class Service:
+    """The host without its transport. ``on_shutdown`` is called when a client asks it to leave."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        load: Load,
+        *,
+        on_shutdown: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.settings = settings
+        self.on_shutdown = on_shutdown
+        self.draining = False
+        self.keeper = Keeper(load, max_queue=settings.host.max_queue, clock=clock)
+        self._clock = clock
+        self._started = clock()
+        self._last_request = clock()
+
+    @property
+    def idle_limit(self) -> float:
+        """Seconds."""
+        return self.settings.host.idle_minutes * 60
+
+    def idle_seconds(self) -> float:
+        """Seconds without work; loading is work."""
+        ready = self.keeper.peek()
+        if self.keeper.loading or (ready is not None and (ready.generations.active or ready.generations.queued)):
+            return 0.0
+        ended = self.keeper.loaded_at if ready is None else max(self.keeper.loaded_at, ready.generations.last_end)
+        return self._clock() - max(self._last_request, ended)
+
+    def ready(self) -> Ready:
+        """What a request for text needs. Raises :class:`SlipstreamError` when there is none (yet, or any more)."""
+        self._last_request = self._clock()
+        if self.draining:
+            raise draining_error()
+        return self.keeper.ready()
+
+    def status(self) -> HostStatus:
+        keeper, ready = self.keeper, self.keeper.peek()
+        engine = ready.loaded.engine if ready else None
+        return HostStatus(
+            state=HostState.STOPPING if self.draining else keeper.state,
+            version=__version__,
+            pid=os.getpid(),
+            model=engine.model.id if engine else self.settings.model.completion,
+            backend=engine.capabilities.backend if engine else None,
+            detail=keeper.detail,
+            progress=keeper.progress,
+            error=keeper.error,
+            uptime_s=self._clock() - self._started,
+            idle_s=self.idle_seconds(),
+            idle_limit_s=self.idle_limit,
+            active_streams=ready.generations.active if ready else 0,
+            queued_streams=ready.generations.queued if ready else 0,
+            worker_restarts=getattr(engine, "restarts", 0),
+            slots=engine.capabilities.slots if engine else 0,
+        )

@@ -1,0 +1,293 @@
+"""Models of the user's own: a GGUF file, an EXL2 folder, or a GGUF file in a hub repository, turned into a manifest.
+
+A file or folder is used where it lies, never copied or changed. Of a repository the commit and the SHA-256 are
+pinned now, so that what is fetched later is what was looked at.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import tomli_w
+from copilot_models import families, manifests
+from copilot_models.families import Family, Kind
+from copilot_models.manifests import HubSource, Manifest, PathSource
+
+from copilot.config.settings import DownloadSettings
+from copilot.errors import SlipstreamError
+from copilot.weights import disk, gguf, safetensors, store
+
+# For a model that does not say how long its context is: what even old ones have.
+UNKNOWN_CONTEXT = 2048
+_REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+_PART_OF_MANY = re.compile(r"-\d{5}-of-\d{5}\.gguf$", re.IGNORECASE)
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user said about the model; empty words are guessed. ``file``: which one of a repository."""
+
+    id: str = ""
+    family: str = ""
+    file: str = ""
+
+
+def add(
+    what: str, wanted: Wanted, settings: DownloadSettings, on_bytes: Callable[[int], None] = lambda _read: None
+) -> Manifest:
+    """Look at a file, a folder or a repository, and remember it. ``on_bytes`` follows the hashing of a file.
+
+    Raises :class:`SlipstreamError` with one sentence; then nothing was remembered.
+    """
+    if wanted.family and wanted.family not in families.names():
+        raise SlipstreamError(
+            f"No model family is called {wanted.family!r}.",
+            hint=f"There are {', '.join(families.names())}.",
+            code="unknown_family",
+        )
+    path = Path(what).expanduser()
+    if path.exists():
+        with disk.disk_errors(path):
+            found = _look_at_folder(path, wanted) if path.is_dir() else _look_at_file(path, wanted)
+            _check_free(found.id)
+            found = msgspec.structs.replace(found, sha256=disk.sha256_of(path, on_bytes))
+    elif _REPO.fullmatch(what) and not what.lower().endswith(".gguf"):
+        found = _look_at_repository(what, wanted, settings)
+        _check_free(found.id)
+    else:
+        raise SlipstreamError(
+            f"{what} is no file, no folder and no repository.",
+            hint="Give the path of a GGUF file or an EXL2 folder, or OWNER/NAME of a hub repository.",
+            code="not_found",
+        )
+    _remember(found)
+    return found
+
+
+def guess_family(spellings: frozenset[str], hints: str) -> str:
+    """The family whose tokens the vocabulary has: all of its FIM tokens, then most of all its tokens.
+
+    ``hints`` (architecture, name) decide between families with the same tokens. ``plain`` when there are no FIM
+    tokens.
+    """
+    flat = re.sub(r"[^a-z0-9]", "", hints.lower())
+
+    def rank(family: Family) -> tuple[float, int, str]:
+        share = len(spellings & set(family.controls)) / len(family.controls)
+        named = [word for word in family.name.split("-") if re.sub(r"[^a-z0-9]", "", word) in flat]
+        return share, len(named), family.name
+
+    candidates = [
+        family for family in map(families.load, families.names()) if _fim(family) and _fim(family) <= spellings
+    ]
+    return max(candidates, key=rank).name if candidates else "plain"
+
+
+def _fim(family: Family) -> frozenset[str]:
+    """The control tokens that the family's infilling layouts need."""
+    return frozenset(
+        piece.text
+        for layout, template in family.layouts.items()
+        for piece in template
+        if piece.kind is Kind.CONTROL and layout != "prefix"
+    )
+
+
+def _all_spellings() -> frozenset[str]:
+    return frozenset(spelling for name in families.names() for spelling in families.load(name).controls)
+
+
+def _look_at_file(path: Path, wanted: Wanted) -> Manifest:
+    safetensors.refuse_code_format(path)
+    if path.suffix == ".safetensors":
+        raise SlipstreamError(
+            f"{path.name} is one file of a model.", hint="Give the folder that it is in.", code="bad_model_file"
+        )
+    header = gguf.check(path, _all_spellings())
+    model_id = wanted.id or slug(path.name.removesuffix(path.suffix))
+    return _of_header(header, model_id, path.stat().st_size, "0" * 64, PathSource(path=_own_path(path)), wanted)
+
+
+def _look_at_folder(path: Path, wanted: Wanted) -> Manifest:
+    folder = safetensors.check_exl2(path, _all_spellings())
+    model_id = wanted.id or slug(path.absolute().name)
+    return Manifest(
+        id=model_id,
+        name=model_id,
+        family=wanted.family or guess_family(folder.spellings, f"{folder.architecture} {path.absolute().name}"),
+        license="unknown",
+        quantization=f"EXL2 {folder.bits:g} bits",
+        size_bytes=disk.size_of(path),
+        sha256="0" * 64,
+        context_length=folder.context_length or UNKNOWN_CONTEXT,
+        file=model_id,
+        sources=(PathSource(path=_own_path(path)),),
+        format="exl2",
+    )
+
+
+def _of_header(
+    header: gguf.GgufHeader, model_id: str, size: int, sha256: str, source: HubSource | PathSource, wanted: Wanted
+) -> Manifest:
+    return Manifest(
+        id=model_id,
+        name=header.name or model_id,
+        family=wanted.family or guess_family(header.spellings, f"{header.architecture} {header.name} {model_id}"),
+        license=header.license or "unknown",
+        quantization=header.quantization or "unknown",
+        size_bytes=size,
+        sha256=sha256,
+        context_length=header.context_length or UNKNOWN_CONTEXT,
+        file=f"{model_id}.gguf",
+        sources=(source,),
+    )
+
+
+class _Lfs(msgspec.Struct):
+    sha256: str = ""
+    size: int = 0
+
+
+class _Sibling(msgspec.Struct):
+    rfilename: str
+    lfs: _Lfs | None = None
+
+
+class _Repository(msgspec.Struct):
+    """What we read of the hub's answer about a repository."""
+
+    sha: str
+    siblings: list[_Sibling]
+    tags: list[str] = []
+
+
+def _look_at_repository(repo: str, wanted: Wanted, settings: DownloadSettings) -> Manifest:
+    from copilot.weights import hub
+
+    try:
+        raw = hub.read_json(f"models/{repo}?blobs=true", repo, settings)
+        answer = msgspec.json.decode(raw, type=_Repository)
+    except msgspec.MsgspecError as error:
+        raise SlipstreamError(
+            f"The hub's answer about {repo} can't be understood.",
+            hint="Check download.hub in the configuration.",
+            code="source_failed",
+        ) from error
+    chosen = _choose(repo, answer.siblings, wanted.file)
+    assert chosen.lfs is not None
+    source = _checked(HubSource(repo=repo, revision=answer.sha, file=chosen.rfilename))
+    header = _header_of(source, chosen.lfs.size, settings)
+    # The id becomes a file name here, so it is made of what the user typed and of known words only.
+    words = sorted(gguf.QUANTIZATIONS, key=len, reverse=True)
+    quantization = next((word for word in words if word.lower() in chosen.rfilename.lower()), header.quantization)
+    name = re.sub(r"[-_.]gguf$", "", repo.split("/")[1], flags=re.IGNORECASE)
+    model_id = wanted.id or slug(f"{name}-{quantization}" if quantization else name)
+    found = _of_header(header, model_id, chosen.lfs.size, chosen.lfs.sha256, source, wanted)
+    licenses = [tag.removeprefix("license:") for tag in answer.tags if tag.startswith("license:")]
+    return msgspec.structs.replace(
+        found,
+        license=licenses[0] if licenses else found.license,
+        quantization=quantization or found.quantization,
+    )
+
+
+def _checked(source: HubSource) -> HubSource:
+    try:
+        return msgspec.convert(msgspec.to_builtins(source), HubSource)
+    except msgspec.ValidationError as error:
+        raise SlipstreamError(
+            f"The hub names a file or commit of {source.repo} in an unusable way.",
+            hint="Choose another file with --file.",
+            code="source_failed",
+        ) from error
+
+
+def _choose(repo: str, siblings: Sequence[_Sibling], file: str) -> _Sibling:
+    usable = [
+        sibling
+        for sibling in siblings
+        if sibling.lfs is not None
+        and sibling.rfilename.lower().endswith(".gguf")
+        and "mmproj" not in sibling.rfilename.lower()
+        and not _PART_OF_MANY.search(sibling.rfilename)
+    ]
+    if file:
+        usable = [sibling for sibling in usable if file in {sibling.rfilename, Path(sibling.rfilename).name}]
+    elif len(usable) > 1:
+        usable = [sibling for sibling in usable if "q4_k_m" in sibling.rfilename.lower()] or usable
+    if len(usable) == 1:
+        return usable[0]
+    names = sorted("".join(char for char in sibling.rfilename if char.isprintable())[:100] for sibling in siblings)
+    ggufs = [name for name in names if name.lower().endswith(".gguf")]
+    if not ggufs:
+        raise SlipstreamError(
+            f"{repo} holds no GGUF file.",
+            hint="An EXL2 repository can be added as a folder after it was downloaded.",
+            code="not_found",
+        )
+    raise SlipstreamError(
+        f"{repo} has no single-file GGUF called {file}." if file else f"{repo} has several GGUF files.",
+        hint=f"Choose with --file: {', '.join(ggufs[:12])}{', …' if len(ggufs) > 12 else ''}.",
+        code="ambiguous_file",
+    )
+
+
+def _header_of(source: HubSource, size: int, settings: DownloadSettings) -> gguf.GgufHeader:
+    """Read as much of the file as its header takes, so that a useless one is refused before gigabytes come."""
+    from copilot.weights import hub
+
+    length = 8 << 20
+    while True:
+        header = gguf.check_start(hub.read_start(source, length, settings), size, _all_spellings())
+        if header is not None:
+            return header
+        if length >= min(size, gguf.MAX_HEADER):
+            raise SlipstreamError(
+                f"The hub gave only a part of {source.file}.", hint="Try again.", code="connection_lost", retryable=True
+            )
+        length *= 4
+
+
+def slug(name: str) -> str:
+    """An id out of a name: lower case, no surprises."""
+    plain = re.sub(r"[^a-z0-9._-]+", "-", name.lower())
+    plain = re.sub(r"\.{2,}", ".", plain).strip("-_.")
+    return plain[:100].rstrip("-_.") or "model"
+
+
+def _own_path(path: Path) -> str:
+    # Not resolved: a link that the user keeps pointing at the current file is to stay in use.
+    text = str(path.absolute())
+    if not text.isprintable():
+        raise SlipstreamError(
+            f"{text!a} has characters in its name that can't be written to a file.",
+            hint="Rename it.",
+            code="bad_path",
+        )
+    return text
+
+
+def _check_free(model_id: str) -> None:
+    if model_id in store.known() or model_id in store.problems():
+        raise SlipstreamError(
+            f"There is already a model called {model_id}.",
+            hint=f"Give another name with --id, or run `slipstream models remove {model_id}` first.",
+            code="exists",
+        )
+
+
+def _remember(found: Manifest) -> None:
+    toml = tomli_w.dumps(msgspec.to_builtins(found)).encode()
+    try:
+        # Read back as it will be: the patterns of the fields hold for what we write, too.
+        manifests.parse(toml)
+    except ValueError as error:
+        raise SlipstreamError(
+            f"{found.id!r} can't be described in a manifest: {error}.",
+            hint="Choose a name of lower-case letters, digits, dots and dashes with --id.",
+            code="bad_manifest",
+        ) from error
+    with disk.disk_errors(store.added_path(found.id)):
+        disk.write_atomic(store.added_path(found.id), toml)
+    if any(isinstance(source, PathSource) for source in found.sources):
+        store.stamp(found)

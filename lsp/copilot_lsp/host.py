@@ -1,0 +1,117 @@
+"""The engine host as the language server sees it: brought up in the background, waited for only briefly."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from copilot.errors import SlipstreamError
+from copilot.serve.api import HostState
+from copilot_lsp.progress import WorkDone
+
+if TYPE_CHECKING:
+    from copilot.client.host import HostClient
+
+log = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.3
+# Starting a process that fails is not for every keystroke.
+_FIRST_RETRY_SECONDS = 1.0
+_LAST_RETRY_SECONDS = 30.0
+
+
+class HostLink:
+    """Keeps the host running and says when it can be asked.
+
+    ``connect`` makes the client, in a thread and on first use only: importing it takes longer than an editor should
+    wait for anything. ``tell`` is given what goes wrong in the background.
+    """
+
+    def __init__(
+        self,
+        connect: "Callable[[], HostClient]",
+        work_done: Callable[[], WorkDone],
+        tell: Callable[[SlipstreamError], None],
+    ) -> None:
+        self._connect = connect
+        self._work_done = work_done
+        self._tell = tell
+        self._client: HostClient | None = None
+        self._answering = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._retry_at = 0.0
+        self._retry_seconds = _FIRST_RETRY_SECONDS
+
+    def start(self) -> None:
+        """Bring the host up in the background, unless that is going on, done, or failed a moment ago."""
+        busy = self._task is not None and not self._task.done()
+        if busy or self._answering.is_set() or asyncio.get_running_loop().time() < self._retry_at:
+            return
+        self._task = asyncio.create_task(self._bring_up(), name="bring up host")
+
+    async def client(self, timeout: float) -> "HostClient | None":
+        """The host's client, once the host can answer; None when that takes longer than ``timeout`` seconds."""
+        self.start()
+        try:
+            await asyncio.wait_for(self._answering.wait(), timeout)
+        except TimeoutError:
+            return None
+        return self._client
+
+    def lost(self) -> None:
+        """A request found that the host cannot answer: look again before the next one."""
+        self._answering.clear()
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def _bring_up(self) -> None:
+        try:
+            if self._client is None:
+                self._client = await asyncio.to_thread(self._connect)
+            for _ in range(2):  # one that is just leaving is replaced
+                await self._client.ensure_running()
+                if await self._loaded(self._client):
+                    break
+            else:
+                raise SlipstreamError(
+                    "The engine host ended while it was starting.",
+                    hint="`slipstream doctor` looks for the reason.",
+                    code="host_ended",
+                    retryable=True,
+                )
+        except SlipstreamError as error:
+            self._retry_at = asyncio.get_running_loop().time() + self._retry_seconds
+            self._retry_seconds = min(_LAST_RETRY_SECONDS, 2 * self._retry_seconds)
+            self._tell(error)
+        except Exception as error:
+            self._retry_at = asyncio.get_running_loop().time() + _LAST_RETRY_SECONDS
+            log.error("the engine host could not be started: %s", type(error).__name__)
+            self._tell(SlipstreamError("The engine host could not be started.", hint="Try `slipstream doctor`."))
+        else:
+            self._retry_seconds = _FIRST_RETRY_SECONDS
+            self._answering.set()
+
+    async def _loaded(self, client: "HostClient") -> bool:
+        """Wait while the host fetches or loads its model, and show how far it is. False when it ended meanwhile.
+
+        A host that failed to load answers too: the next request makes it try again, and is told why it failed.
+        """
+        work_done = self._work_done()
+        try:
+            while (status := await client.status()) is not None:
+                if status.state is HostState.FAILED and status.error is not None:
+                    error = status.error
+                    self._tell(SlipstreamError(error.message, hint=error.hint, code=error.code))
+                if status.state in {HostState.FAILED, HostState.READY}:
+                    return True
+                await work_done.report(status.detail or "Starting", status.progress)
+                await asyncio.sleep(_POLL_SECONDS)
+        finally:
+            work_done.end()
+        return False
+

@@ -1,0 +1,57 @@
+"""The language server on standard input and output; editors start it.
+
+It leaves when the editor does. Nothing but protocol messages goes to standard output; the log goes to standard error
+and holds no document text.
+"""
+
+import argparse
+import os
+import sys
+
+# Nothing heavy here: standard output must be ours before anything that could print is imported.
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--stdio", action="store_true", help="talk on standard input and output; it always does, clients may say so"
+    )
+    parser.add_argument(
+        "--log-level",
+        choices=["error", "warning", "info", "debug"],
+        default="warning",
+        help="how much to write to standard error (default: %(default)s)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve one editor until it leaves. 0: it said goodbye as the protocol asks (shutdown, exit), 1: it did not."""
+    if os.isatty(0):
+        print("slipstream lsp: waiting for an editor's messages on standard input; editors start this.", file=sys.stderr)
+    from copilot_lsp.transport import claim_stdio
+
+    reader, writer = claim_stdio()
+    import asyncio
+
+    from copilot_lsp.lifetime import serve
+    from copilot_lsp.logs import set_up_logging
+
+    set_up_logging(args.log_level)
+    return asyncio.run(serve(_server(args), reader, writer))
+
+
+def _server(args: argparse.Namespace) -> "Server":
+    from copilot.config.load import load
+    from copilot.config.settings import Settings
+    from copilot.errors import SlipstreamError
+    from copilot_lsp.server import Server
+
+    try:
+        loaded = load(args.config_file, args.overrides)
+        settings, messages = loaded.settings, loaded.warnings
+    except SlipstreamError as error:
+        # An editor that is told why has a server; one whose server does not start has a riddle.
+        settings, messages = Settings(), (f"{error} Until then the defaults count.",)
+    host_options = [*(("--config", os.path.abspath(args.config_file)) if args.config_file else ())]
+    for override in args.overrides:
+        host_options += ["--set", override]
+    return Server(settings, start_messages=messages, host_options=host_options)

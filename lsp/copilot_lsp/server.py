@@ -1,0 +1,186 @@
+"""The language server: what it holds, and the handlers that translate. One a process, one an editor."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import default_converter
+from pygls.uris import to_fs_path
+
+from copilot import __version__
+from copilot.config.settings import Settings
+from copilot.errors import SlipstreamError
+from copilot.text.document import Change
+from copilot.text.position import PositionEncoding
+from copilot.text.store import DocumentStore
+from copilot_lsp import messages, settings
+from copilot_lsp.host import HostLink
+from copilot_lsp.inline import InlineCompletions
+from copilot_lsp.progress import WorkDone
+from copilot_lsp.protocol import ClientError, PlainNotification, PlainRequest, Protocol
+from copilot_lsp.trouble import Troubles
+
+log = logging.getLogger(__name__)
+
+_STATS_OPTION = "completionStats"
+_CONFIGURATION_SECONDS = 5.0
+
+
+class Server(LanguageServer):
+    """``start_messages``: what went wrong before there was a client to tell. ``host_options``: see ``HostClient``."""
+
+    protocol: Protocol
+
+    def __init__(
+        self, user: Settings, *, start_messages: Sequence[str] = (), host_options: Sequence[str] = ()
+    ) -> None:
+        super().__init__("slipstream", __version__, protocol_cls=Protocol, converter_factory=default_converter)
+        self._user = user
+        self._host_options = tuple(host_options)
+        self._start_messages = tuple(start_messages)
+        self._from_options = settings.EditorSettings()
+        self._from_workspace = settings.EditorSettings()
+        self._ignored_told: set[str] = set()
+        self._background: set[asyncio.Task[None]] = set()
+        self.completion = user.completion
+        self.documents = DocumentStore()
+        self.troubles = Troubles()
+        self.host = HostLink(self._connect, self._work_done, self.tell)
+        self.inline = InlineCompletions(self)
+        self.wants_stats = False
+        self.watch_editor: Callable[[int | None], None] = lambda pid: None
+        self.feature(types.INITIALIZE)(self._initialize)
+        self.protocol.plain_requests[types.TEXT_DOCUMENT_INLINE_COMPLETION] = PlainRequest(
+            messages.InlineCompletionParams, self.inline.complete
+        )
+        self.protocol.plain_notifications |= {
+            types.INITIALIZED: PlainNotification(Any, self._initialized),
+            types.WORKSPACE_DID_CHANGE_CONFIGURATION: PlainNotification(Any, self._configuration_changed),
+            types.TEXT_DOCUMENT_DID_OPEN: PlainNotification(messages.DidOpenParams, self._opened),
+            types.TEXT_DOCUMENT_DID_CHANGE: PlainNotification(messages.DidChangeParams, self._changed),
+            types.TEXT_DOCUMENT_DID_CLOSE: PlainNotification(messages.DidCloseParams, self._closed),
+            types.TEXT_DOCUMENT_DID_SAVE: PlainNotification(messages.DidSaveParams, self._saved),
+        }
+
+    # ------------------------------------------------------------------------------------------------ documents
+
+    def _opened(self, params: messages.DidOpenParams) -> None:
+        document = params.text_document
+        self.inline.forget(document.uri)
+        self.documents.open(document.uri, document.language_id, document.version, document.text)
+
+    def _changed(self, params: messages.DidChangeParams) -> None:
+        document = params.text_document
+        self.inline.supersede(document.uri)
+        try:
+            self.documents.change(
+                document.uri, document.version, [Change(change.range, change.text) for change in params.content_changes]
+            )
+        except SlipstreamError as error:
+            self.tell(error)
+
+    def _closed(self, params: messages.DidCloseParams) -> None:
+        self.inline.forget(params.text_document.uri)
+        self.documents.close(params.text_document.uri)
+
+    def _saved(self, params: messages.DidSaveParams) -> None:
+        """Nothing hangs on it yet; the editor may send it all the same."""
+
+    def shown_path(self, uri: str) -> str | None:
+        """The path of ``uri`` as a model may see it: below its workspace folder, else the bare name."""
+        path = to_fs_path(uri)
+        if path is None or not uri.startswith("file:"):
+            return None
+        roots = [to_fs_path(folder) for folder in self.workspace.folders] or [self.workspace.root_path]
+        for root in roots:
+            if root and PurePath(path).is_relative_to(root):
+                return str(PurePath(path).relative_to(root))
+        return PurePath(path).name
+
+    # ----------------------------------------------------------------------------------- life cycle and settings
+
+    async def close(self) -> None:
+        """End what runs in the background."""
+        for task in list(self._background):
+            task.cancel()
+        await self.host.close()
+
+    def _initialize(self, params: types.InitializeParams) -> None:
+        self.watch_editor(params.process_id)
+        self.documents = DocumentStore(PositionEncoding(self.workspace.position_encoding))
+        options = params.initialization_options
+        if isinstance(options, dict):
+            self.wants_stats = options.get(_STATS_OPTION) is True
+        reading = settings.read(options, also_known=frozenset({_STATS_OPTION}))
+        self._from_options = reading.settings
+        self._start_messages = (*self._start_messages, *([reading.warning] if reading.warning else []))
+        self._settle()
+
+    def _initialized(self, params: object) -> None:
+        for message in self._start_messages:
+            self.show(message, types.MessageType.Warning)
+        self._start_messages = ()
+        self._in_background(self._read_configuration())
+
+    def _configuration_changed(self, params: object) -> None:
+        pushed = params.get("settings") if isinstance(params, dict) else None
+        self._in_background(self._read_configuration(pushed))
+
+    async def _read_configuration(self, pushed: object = None) -> None:
+        """Ask the client for its settings, or take those it ``pushed`` where it cannot be asked."""
+        workspace = self.client_capabilities.workspace
+        if workspace is not None and workspace.configuration:
+            try:
+                answer = await self.protocol.ask(
+                    types.WORKSPACE_CONFIGURATION, {"items": [{"section": settings.SECTION}]}, _CONFIGURATION_SECONDS
+                )
+            except ClientError as error:
+                log.warning("the editor's settings are unknown: %s", error)
+                answer = None
+            value = answer[0] if isinstance(answer, list) and answer else None
+        else:
+            value = pushed.get(settings.SECTION) if isinstance(pushed, dict) else None
+        reading = settings.read(value)
+        if reading.warning and reading.warning not in self._ignored_told:
+            self._ignored_told.add(reading.warning)
+            self.show(reading.warning, types.MessageType.Warning)
+        self._from_workspace = reading.settings
+        self._settle()
+        if self.completion.enabled:
+            # The first key should find the model warm.
+            self.host.start()
+
+    def _settle(self) -> None:
+        self.completion = self._from_workspace.above(self._from_options.above(self._user.completion))
+
+    # --------------------------------------------------------------------------------------- what the client sees
+
+    def tell(self, error: SlipstreamError) -> None:
+        """Show what is wrong, once until it works again."""
+        message = self.troubles.tell(error)
+        if message is not None:
+            self.show(message, types.MessageType.Error)
+
+    def show(self, message: str, kind: types.MessageType) -> None:
+        self.protocol.notify_plain(types.WINDOW_SHOW_MESSAGE, {"type": kind.value, "message": message})
+
+    def _work_done(self) -> WorkDone:
+        window = self.client_capabilities.window
+        return WorkDone(self.protocol, "Slipstream", supported=bool(window and window.work_done_progress))
+
+    def _connect(self) -> Any:
+        import httpx  # noqa: F401 - here, off the loop, instead of with the first request
+
+        from copilot.client.host import HostClient
+
+        return HostClient(self._user, host_options=self._host_options)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        # The loop itself holds tasks only weakly.
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)

@@ -1,0 +1,8 @@
+"""The benchmark runs, and on ordinary code our document and pygls' are the same after typing (or it raises)."""
+
+from benchmarks import keystroke
+
+
+def test_both_documents_hold_the_same_text_after_typing() -> None:
+    measured = keystroke.measure(lines=150, keystrokes=400, seed=3)
+    assert len(measured.ours) == len(measured.pygls) == 400

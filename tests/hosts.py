@@ -1,0 +1,79 @@
+"""Engine hosts for tests: in this process with a scripted engine, on the real Unix socket."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import httpx
+import msgspec
+from copilot_models import families
+
+from copilot import paths
+from copilot.client.host import HostClient
+from copilot.config.settings import HostSettings, Settings
+from copilot.engine.protocol import Engine
+from copilot.serve.api import HostState
+from copilot.serve.claim import listening
+from copilot.serve.host import Host
+from copilot.serve.keeper import Load, Loaded, Report
+
+GUARD_SECONDS = 30.0
+"""Far above what anything here takes; only stops a test that hangs."""
+
+
+class Running(NamedTuple):
+    host: Host
+    client: HostClient
+    http: httpx.AsyncClient
+    task: asyncio.Task[None]
+
+
+def loads(engine: Engine) -> Load:
+    """A loader that has ``engine`` at once."""
+
+    async def load(report: Report) -> Loaded:
+        report("Loading the script", 0.5)
+        return Loaded(engine, families.load("plain"))
+
+    return load
+
+
+def settings(*, idle_minutes: float = 30.0, max_queue: int = 64) -> Settings:
+    return msgspec.structs.replace(Settings(), host=HostSettings(idle_minutes=idle_minutes, max_queue=max_queue))
+
+
+def http_client() -> httpx.AsyncClient:
+    """A plain HTTP client of the host, for what ``HostClient`` would never send."""
+    return httpx.AsyncClient(
+        transport=httpx.AsyncHTTPTransport(uds=str(paths.host_socket())),
+        base_url="http://localhost",
+        timeout=GUARD_SECONDS,
+    )
+
+
+async def until(condition: object, what: str = "condition") -> None:
+    """Wait until ``condition()`` holds; fails the test when it never does."""
+    assert callable(condition)
+    async with asyncio.timeout(GUARD_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    engine: Engine | None = None, *, load: Load | None = None, options: Settings | None = None, ready: bool = True
+) -> AsyncIterator[Running]:
+    """A host in this process, with clients of it; stopped at the end."""
+    assert (engine is None) != (load is None)
+    with listening(paths.host_socket()) as listener:
+        host = Host(options or settings(), load or loads(engine))  # type: ignore[arg-type]
+        task = asyncio.create_task(host.run(listener))
+        async with HostClient() as client, http_client() as http:
+            if ready:
+                await until(lambda: host.service.keeper.state is not HostState.STARTING)
+            try:
+                yield Running(host, client, http, task)
+            finally:
+                host.stop()
+                await asyncio.wait_for(task, GUARD_SECONDS)
