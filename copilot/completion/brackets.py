@@ -4,6 +4,7 @@ Pure functions over text. Wrong on purpose in rare places (regular expression li
 a docstring); a string that should have ended is forgotten at the end of its line.
 """
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -110,12 +111,42 @@ def reading_at_caret(prefix: str, suffix: str, lexis: Lexis) -> Reading:
     """What is open at the caret and still wants closing there: brackets that the suffix closes are left out."""
     start = len(prefix) - _PREFIX_CHARACTERS
     lines = prefix[prefix.find("\n", start) + 1 if start > 0 else 0 :].split("\n")
-    reading = Reading()
+    reading = Reading(inside=_inside_at_start(lines, lexis))
     for line in lines[:-1]:
         reading = read(line, reading, lexis, column=width(line), here=False, lenient=True)[0].next_line()
     reading, _ = read(lines[-1], reading, lexis, column=width(lines[-1]), lenient=True)
     owed = _owed(reading, suffix.split("\n")[:_SUFFIX_LINES], lexis)
     return reading._replace(brackets=reading.brackets[len(reading.brackets) - owed :])
+
+
+def _inside_at_start(lines: list[str], lexis: Lexis) -> str:
+    """The delimiter that ends the string or comment in which a cut text begins, judged by the first one in it."""
+    ends = {end: start for start, end in lexis.blocks if end != "`"}
+    above = ""
+    for line in lines:
+        for end, start in ends.items():
+            at = line.find(end)
+            if at < 0 or (start != end and start in line):
+                continue
+            if start != end or _ends_docstring(line[:at], line[at + len(end) :], above):
+                return end
+            return ""
+        if any(start in line for start in ends.values()):
+            return ""
+        above = line.strip() or above
+    return ""
+
+
+def is_closed_below(inside: str, suffix: str, lexis: Lexis) -> bool:
+    """Whether the string or comment over several lines that the caret stands in ends in the suffix."""
+    return bool(inside) and _inside_at_start(suffix.split("\n"), lexis) == inside
+
+
+def _ends_docstring(before: str, after: str, above: str) -> bool:
+    """Whether a triple quote between ``before`` and ``after`` on its line ends a string rather than beginning one."""
+    if before.strip():
+        return re.search(r"[\w.!?)\]'\"]$", before) is not None and re.search(r"\b[rbfuRBFU]{1,2}$", before) is None
+    return not after.strip() and bool(above) and re.search(r"[:=(\[{,+\\]$|^[#@]", above) is None
 
 
 def _owed(caret: Reading, suffix: list[str], lexis: Lexis) -> int:

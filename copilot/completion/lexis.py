@@ -50,6 +50,10 @@ class Lexis(_Lexis):
         return dict(self.blocks)
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _C_COMMENTS = ("//",)
 _C_BLOCK = ("/*", "*/")
 _HASH = (r"(?<!\S)\#",)
@@ -60,36 +64,34 @@ _SCRIPT = Lexis(_C_COMMENTS, "\"'", (_C_BLOCK, ("`", "`")), chains=True)
 _GO = Lexis(_C_COMMENTS, '"', (_C_BLOCK, ("`", "`")))
 _TEXT_BLOCKS = Lexis(_C_COMMENTS, '"', (_C_BLOCK, ('"""', '"""')), chains=True)
 _STYLE = Lexis((), "\"'", (_C_BLOCK,))
-_RUBY = Lexis(
-    _HASH, "\"'", heads=frozenset("def if unless while until for class module begin case do".split()), chains=True
-)
+_RUBY = Lexis(_HASH, "\"'", heads=_words("def if unless while until for class module begin case do"), chains=True)
 # A lone `)` ends a pattern of `case`, so round brackets say nothing.
-_SHELL = Lexis(_HASH, "\"'`", brackets="{}", heads=frozenset("if for while until case".split()))
+_SHELL = Lexis(_HASH, "\"'`", brackets="{}", heads=_words("if for while until case"))
 _MAKE = Lexis(_HASH, "")
 _CONFIG = Lexis(_HASH, "\"'")
-_DASHES = Lexis(("--",), "\"'", heads=frozenset("function if for while repeat local".split()))
+_DASHES = Lexis(("--",), "\"'", heads=_words("function if for while repeat local"))
 _SQL = Lexis(("--",), "\"'", (_C_BLOCK,))
 _MARKUP = Lexis((), "", (("<!--", "-->"),))
 _PROSE = Lexis((), "", brackets="", fences=False)
 _UNKNOWN = Lexis()
 
-_TABLE: dict[Lexis, str] = {
-    _PYTHON: "python cython starlark",
-    _C: "c cpp objective-c objective-cpp cuda-cpp rust csharp dart zig glsl hlsl proto3",
-    _SCRIPT: "javascript javascriptreact typescript typescriptreact vue svelte php",
-    _GO: "go",
-    _TEXT_BLOCKS: "java kotlin scala swift groovy",
-    _STYLE: "css scss less",
-    _RUBY: "ruby elixir julia crystal",
-    _SHELL: "shellscript sh bash zsh fish",
-    _MAKE: "makefile make dockerfile",
-    _CONFIG: "yaml toml ini perl r powershell nix properties",
-    _DASHES: "lua",
-    _SQL: "sql haskell ada vhdl",
-    _MARKUP: "html xml handlebars",
-    _PROSE: "markdown plaintext restructuredtext latex tex text",
-}
-_BY_LANGUAGE = {language: lexis for lexis, languages in _TABLE.items() for language in languages.split()}
+_TABLE = (
+    (_PYTHON, "python cython starlark"),
+    (_C, "c cpp objective-c objective-cpp cuda-cpp rust csharp dart zig glsl hlsl proto3"),
+    (_SCRIPT, "javascript javascriptreact typescript typescriptreact vue svelte php"),
+    (_GO, "go"),
+    (_TEXT_BLOCKS, "java kotlin scala swift groovy"),
+    (_STYLE, "css scss less"),
+    (_RUBY, "ruby elixir julia crystal"),
+    (_SHELL, "shellscript sh bash zsh fish"),
+    (_MAKE, "makefile make dockerfile"),
+    (_CONFIG, "yaml toml ini perl r powershell nix properties"),
+    (_DASHES, "lua"),
+    (_SQL, "sql haskell ada vhdl"),
+    (_MARKUP, "html xml handlebars"),
+    (_PROSE, "markdown plaintext restructuredtext latex tex text"),
+)
+_BY_LANGUAGE = {language: lexis for lexis, languages in _TABLE for language in languages.split()}
 
 
 def lexis_of(language: str | None) -> Lexis:

@@ -27,7 +27,7 @@ def cut_at(text: str, rest: str, head: str, caret: Reading, lexis: Lexis) -> int
             continue
         before = text[start - 1 : start] or head[-1:]
         after = rest[len(tail) : len(tail) + 1]
-        if _word(before) and _word(tail[0]) or _word(tail[-1]) and _word(after):
+        if (is_word(before) and is_word(tail[0])) or (is_word(tail[-1]) and is_word(after)):
             continue
         if not CLOSERS.isdisjoint(tail):
             reading, _ = read(text[:start], caret, lexis, lenient=True)
@@ -37,5 +37,5 @@ def cut_at(text: str, rest: str, head: str, caret: Reading, lexis: Lexis) -> int
     return len(text)
 
 
-def _word(char: str) -> bool:
+def is_word(char: str) -> bool:
     return char.isalnum() or char == "_"

@@ -42,13 +42,18 @@ class Scope:
     that visibly goes on with it belongs. ``paragraphs``: blank lines may stand between lines as deep.
     """
 
-    def __init__(self, lexis: Lexis, column: int, *, inside: bool, paragraphs: bool = False, begun: str = "") -> None:
+    def __init__(self, lexis: Lexis, column: int, *, paragraphs: bool = False, begun: str = "") -> None:
         self._lexis = lexis
         self.column = column
-        self.inside = inside
+        self.inside = False
         self.ended = False
         self._paragraphs = paragraphs
         self._begun = first_word(begun)
+
+    def keep(self, line: str, column: int) -> None:
+        """A line was kept: one as deep as what was begun goes on with it, as ``elif`` does."""
+        if column == self.column:
+            self._begun = first_word(line)
 
     def judge(self, text: str, column: int, reading: Reading, *, after_blank: bool, whole: bool) -> Verdict:
         """``text``: the line so far, stripped, not empty. ``reading``: what is open at its start."""
@@ -80,7 +85,4 @@ class Scope:
         word = first_word(text)
         if word == text and not whole:
             return Verdict.WAIT if any(follower.startswith(word) for follower in words) else Verdict.END
-        if word not in words:
-            return Verdict.END
-        self._begun = word
-        return Verdict.KEEP
+        return Verdict.KEEP if word in words else Verdict.END

@@ -5,10 +5,10 @@ back. Models do not stop by themselves: they go on with the next function, copy 
 explain. The rules are in the modules beside this one; here is the order in which they are asked.
 """
 
-from copilot.completion.brackets import Reading, read, reading_at_caret
+from copilot.completion.brackets import Reading, is_closed_below, read, reading_at_caret
 from copilot.completion.echo import Echo
 from copilot.completion.lexis import CLOSERS, lexis_of, opens_block, width
-from copilot.completion.overlap import cut_at, held_from
+from copilot.completion.overlap import cut_at, held_from, is_word
 from copilot.completion.scope import Scope, goes_on
 from copilot.completion.verdict import Verdict, all_of
 from copilot.context.request import CaretPlace, caret_place
@@ -16,13 +16,12 @@ from copilot.context.request import CaretPlace, caret_place
 _FENCE = "```"
 # Beginnings of control tokens spelled out, as a model does that saw them in its training text.
 _DEBRIS = ("<|fim_", "<|im_", "<|endoftext", "<|file_sep", "<|repo_name", "<|end", "<fim_", "<file_sep>", "<｜")
-_LONGEST_DEBRIS = max(map(len, _DEBRIS))
 
 
 class Trimmer:
     """One suggestion. The concatenation of what ``feed`` and ``finish`` return does not depend on the chunking.
 
-    ``prefix`` and ``suffix`` have ``\\n`` line ends; ``language`` is the editor's language id.
+    ``prefix`` and ``suffix`` have ``\n`` line ends; ``language`` is the editor's language id.
     """
 
     def __init__(self, prefix: str, suffix: str, language: str | None = None, max_lines: int = 12) -> None:
@@ -31,14 +30,18 @@ class Trimmer:
         self._lexis = lexis_of(language)
         self._max_lines = max_lines
         self._place = caret_place(prefix, suffix)
-        above, _, self._head = prefix.rpartition("\n")
-        self._rest, *below = suffix.rstrip().split("\n") if suffix.strip() else [""]
-        self._above = above.rstrip().rpartition("\n")[2]
+        before, _, self._head = prefix.rpartition("\n")
+        self._rest, *below = suffix.split("\n")
+        self._rest = self._rest.rstrip()
+        self._above = before.rstrip().rpartition("\n")[2]
         self._caret = self._reading = reading_at_caret(prefix, suffix, self._lexis)
-        fresh = self._place is CaretPlace.FRESH_LINE
-        self._echo = Echo(self._above if fresh else self._head, below)
-        self._scope = Scope(self._lexis, width(self._head), inside=False, begun=self._head)
-        self._python = language == "python"
+        # What ends the suggestion wherever it comes: control tokens, and a delimiter that stands below already.
+        closed = is_closed_below(self._caret.inside, suffix, self._lexis)
+        self._stops = (*_DEBRIS, self._caret.inside) if closed else _DEBRIS
+        self._echo = Echo(self._above if self._place is CaretPlace.FRESH_LINE else self._head, below)
+        self._scope = Scope(self._lexis, width(self._head), begun=self._head)
+        # Python alone gives indentation after a colon a meaning that a model gets wrong.
+        self._must_be_deeper = language == "python" and self._caret.in_code and self._above.endswith(":")
 
         self._out: list[str] = []
         self._line = ""
@@ -46,7 +49,7 @@ class Trimmer:
         self._accepted = False
         self._on_caret_line = True
         self._gap = ""
-        self._blank_dropped = False
+        self._after_blank = False
         self._shift = 0
         self._lines = 0
 
@@ -74,48 +77,196 @@ class Trimmer:
         self._out.clear()
         return text
 
-    # One line
+    def _send(self, end: int) -> None:
+        """Let go of the line up to ``end``, and of the line ends before it."""
+        if end > self._sent:
+            self._out += (self._gap, self._line[self._sent : end])
+            self._gap = ""
+            self._sent = end
+
+    # The line that is coming
 
     def _look(self, *, whole: bool) -> None:
-        if not self._accepted:
-            if not self._line.strip():
-                return
-            verdict = self._judge(whole)
-            if verdict is Verdict.END:
-                self.done = True
-            if verdict is not Verdict.KEEP:
-                return
-            self._accepted = True
-            self._line = self._placed(self._line)
-            if not self._on_caret_line:
-                self._lines += self._gap.count("\n")
-                if self._lines >= self._max_lines:
-                    self.done = True
-                    return
-        cut = self._cut(whole)
-        if cut is not None:
-            self._line = self._line[:cut]
-            self._send(self._end_on_line())
+        if not self._accepted and not self._accept(whole):
+            return
+        end = self._end_of_suggestion()
+        if end is not None:
+            self._line = self._line[:end]
+            self.done = whole = True
+        self._send(self._end_of_line() if whole else self._sure_end())
+
+    def _accept(self, whole: bool) -> bool:
+        if not self._line.strip():
+            return False
+        verdict = self._judge(whole)
+        blanks = max(0, self._gap.count("\n") - 1)
+        if verdict is Verdict.END or self._lines + blanks >= self._max_lines:
             self.done = True
-        else:
-            self._send(self._end_on_line() if whole else min(self._held_from(), len(self._line.rstrip())))
+            return False
+        if verdict is Verdict.WAIT:
+            return False
+        self._accepted = True
+        self._lines += blanks
+        self._place_line()
+        return True
 
     def _judge(self, whole: bool) -> Verdict:
-        text = self._line.strip() if whole else self._line.lstrip()
-        text_so_far = text.rstrip() if whole else text
-        if self._on_caret_line and self._place is not CaretPlace.FRESH_LINE:
-            return all_of(self._judge_fence(text_so_far), self._echo.judge_rest_of_line(self._head, text_so_far, whole))
-        column = self._column(self._line)
-        first = self._on_caret_line
-        if first and column < width(self._head):
-            return Verdict.END
-        if first and self._python and opens_block(self._above, self._lexis) and column <= width(self._above):
-            return Verdict.END
-        scope = Verdict.KEEP
-        if first and text[0] not in CLOSERS:
-            self._begin_fresh(column)
+        text = self._line.lstrip()
+        if self._goes_on_caret_line:
+            return all_of(self._judge_fence(text, whole), self._echo.judge_rest_of_line(self._head, text, whole))
+        column = self._column()
+        verdicts = [self._judge_fence(text, whole), self._echo.judge(text, column, whole)]
+        if self._on_caret_line and text[0] not in CLOSERS:
+            too_shallow = column < width(self._head) or (self._must_be_deeper and column <= width(self._above))
+            verdicts.append(Verdict.END if too_shallow else Verdict.KEEP)
         else:
-            scope = self._scope.judge(
-                text, column, self._reading, after_blank=self._gap.count("\n") > 1 or self._blank_dropped, whole=whole
-            )
-        return all_of(self._judge_fence(text_so_far), self._echo.judge(text_so_far, column, whole), scope)
+            verdicts.append(self._scope.judge(text, column, self._reading, after_blank=self._after_blank, whole=whole))
+        return all_of(*verdicts)
+
+    def _judge_fence(self, text: str, whole: bool) -> Verdict:
+        if not self._lexis.fences:
+            return Verdict.KEEP
+        if text.startswith(_FENCE):
+            # One that opens the answer is passed over when its line is whole.
+            return Verdict.WAIT if self._may_open_with_fence and not whole else Verdict.END
+        return Verdict.WAIT if not whole and _FENCE.startswith(text) else Verdict.KEEP
+
+    @property
+    def _may_open_with_fence(self) -> bool:
+        return self._on_caret_line and self._place is CaretPlace.FRESH_LINE
+
+    @property
+    def _goes_on_caret_line(self) -> bool:
+        return self._on_caret_line and self._place is not CaretPlace.FRESH_LINE
+
+    def _column(self) -> int:
+        """The indentation that the line is to have in the document."""
+        space = self._line[: len(self._line) - len(self._line.lstrip())]
+        indent = width(space)
+        if not self._on_caret_line:
+            # A model that began one space too far to the right goes on like that.
+            return indent - self._shift if (indent - self._scope.column) % 2 else indent
+        head, above = width(self._head), width(self._above)
+        if self._after_blank:
+            return indent  # It left the caret's line, so this is no longer relative to the caret.
+        if space == " ":
+            return head
+        if opens_block(self._above, self._lexis):
+            return head + indent if head <= above else head
+        return max(head, min(head + indent, above))
+
+    def _place_line(self) -> None:
+        """Give an accepted line the white space that it is to begin with."""
+        text = self._line.lstrip()
+        space = self._line[: len(self._line) - len(text)]
+        if self._goes_on_caret_line:
+            if not self._head or self._head[-1].isspace():
+                self._line = text
+            return
+        column = self._column()
+        if not self._on_caret_line:
+            self._line = space[width(space) - column :] + text if column < width(space) else self._line
+            self._scope.keep(text, column)
+            return
+        missing = column - width(self._head)
+        dropped = width(space) - missing
+        if not self._after_blank and dropped % 2 and "\t" not in space:
+            self._shift = dropped
+        while width(space) > max(0, missing):
+            space = space[1:]
+        self._line = space + text
+        if text[0] not in CLOSERS:
+            paragraphs = opens_block(self._above, self._lexis) and column > width(self._above)
+            self._scope = Scope(self._lexis, column, paragraphs=paragraphs, begun=text)
+
+    def _end_of_suggestion(self) -> int | None:
+        """Where on the line the suggestion is over, once that shows."""
+        line = self._line
+        stops = [at for at in map(line.find, self._stops) if at >= 0]
+        if stops:
+            return min(stops)
+        if line[-1] in CLOSERS:
+            return read(line, self._reading, self._lexis)[1]
+        if self._place is not CaretPlace.MID_LINE:
+            return None
+        if line[-1] == self._caret.inside and self._rest.startswith(line[-1]):
+            # The closing quote is there already.
+            reading, _ = read(line, self._reading, self._lexis)
+            return len(line) - 1 if reading.in_code else None
+        if len(self._rest) > 2 and line.endswith(self._rest) and not is_word(line[-1]):
+            end = self._cut_overlap()
+            return end if end < len(line) else None
+        return None
+
+    def _sure_end(self) -> int:
+        """How much of a growing line no rule can cut any more."""
+        line = self._line
+        end = len(line.rstrip())
+        for stop in self._stops:
+            end = min(end, held_from(line, stop))
+        return min(end, held_from(line, self._rest)) if self._place is CaretPlace.MID_LINE else end
+
+    def _end_of_line(self) -> int:
+        """How much of a line that grows no more is kept."""
+        if self._place is not CaretPlace.MID_LINE:
+            return len(self._line.rstrip())
+        end = self._cut_overlap()
+        return end if is_word(self._rest[0]) else len(self._line[:end].rstrip())
+
+    def _cut_overlap(self) -> int:
+        return cut_at(self._line, self._rest, self._head, self._caret, self._lexis)
+
+    # The end of a line
+
+    def _end_line(self) -> None:
+        if not self._line.strip():
+            self._end_blank_line()
+        elif self._may_open_with_fence and self._line.lstrip().startswith(_FENCE) and self._lexis.fences:
+            self._after_blank = True
+        else:
+            self._look(whole=True)
+            if not self.done:
+                self._end_kept_line()
+            self._on_caret_line = self._after_blank = False
+        self._line, self._sent, self._accepted = "", 0, False
+
+    def _end_blank_line(self) -> None:
+        if not self._goes_on_caret_line:
+            self._after_blank = True
+            # What ended with the line before does not go on after a blank one.
+            self.done = self._scope.ended
+            if self._lines:
+                self._gap += "\n"
+        elif self._place is CaretPlace.MID_LINE:
+            self.done = True
+        else:
+            # The caret's line was whole: the answer is what comes below it.
+            self._scope.inside = self._begins_block(self._head, self._caret)
+            self._reading = self._caret.next_line()
+            self._on_caret_line = False
+            self._gap = "\n"
+
+    def _end_kept_line(self) -> None:
+        self._lines += 1
+        reading, _ = read(self._line, self._reading, self._lexis)
+        line = self._line
+        if self._goes_on_caret_line:
+            line = self._head + line
+            if self._begins_block(line, reading) or goes_on(line, self._lexis):
+                self._scope.inside = True
+            else:
+                self._scope.ended = True
+        self._echo.keep(line)
+        self._reading = reading.next_line()
+        self._gap = "\n"
+        self.done = (
+            self._place is CaretPlace.MID_LINE
+            or self._lines >= self._max_lines
+            or (self._scope.ended and not (self._lexis.chains and reading.in_code))
+        )
+
+    def _begins_block(self, line: str, reading: Reading) -> bool:
+        """Whether what begins on the caret's line goes on below it; ``reading``: what is open at its end."""
+        if reading.open_here or reading.next_line().inside:
+            return True
+        return reading.in_code and opens_block(line, self._lexis)

@@ -20,7 +20,7 @@ def all_of(*verdicts: Verdict) -> Verdict:
 
 
 def once_equal(text: str, target: str, whole: bool) -> Verdict:
-    """END for a line that turns out to be ``target``; both without white space at either end."""
-    if text == target:
-        return Verdict.END if whole else Verdict.WAIT
-    return Verdict.WAIT if not whole and target.startswith(text) else Verdict.KEEP
+    """END for a line that turns out to be ``target``; no white space before either, nor after ``target``."""
+    if whole:
+        return Verdict.END if text.rstrip() == target else Verdict.KEEP
+    return Verdict.WAIT if target.startswith(text.rstrip()) else Verdict.KEEP

@@ -4,8 +4,10 @@ Values only. How text becomes tokens is the engine's business, how it was gather
 """
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 
 class CaretPlace(StrEnum):
@@ -19,13 +21,16 @@ class CaretPlace(StrEnum):
     """Text after the caret on its line."""
 
 
-class Snippet(msgspec.Struct, frozen=True, kw_only=True):
+LineNumber = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
+class Snippet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Context from elsewhere. Lines are counted from 1, ``end_line`` included."""
 
     path: str
     text: str
-    start_line: int = 1
-    end_line: int = 1
+    start_line: LineNumber = 1
+    end_line: LineNumber = 1
     reason: str = ""
 
 

@@ -1,13 +1,19 @@
 """Runs every check, in the order in which their answers are read."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import TypeAlias
 
 from copilot import paths
 from copilot.config.load import LoadedSettings, load
 from copilot.config.settings import Settings
 from copilot.doctor import engines, host, installation, machine
 from copilot.doctor.finding import Finding, Verdict, isolated
-from copilot.serve.api import HostStatus
+from copilot.errors import SlipstreamError
+from copilot.serve.api import HostState, HostStatus
+
+
+Check: TypeAlias = Callable[[], Finding | None]
 
 
 def examine(config_file: str | None = None, overrides: tuple[str, ...] = ()) -> list[Finding]:
@@ -31,7 +37,7 @@ def examine(config_file: str | None = None, overrides: tuple[str, ...] = ()) -> 
     # Asked early because a host that holds the model has its memory already; shown last.
     host_found = isolated("host", "Engine host", host_finding)
     model_id = settings.model.completion
-    checks = [
+    checks: list[tuple[str, str, Check]] = [
         ("python", "Python", installation.python),
         ("package", "Slipstream", installation.package),
         ("command", "Command", installation.command),
@@ -43,7 +49,7 @@ def examine(config_file: str | None = None, overrides: tuple[str, ...] = ()) -> 
         ("engine.llama_cpp", "llama.cpp", engines.llama_cpp),
         ("engine.exllamav2", "ExLlamaV2", partial(engines.optional, "exllamav2", "ExLlamaV2")),
         ("engine.torch", "PyTorch", partial(engines.optional, "torch", "PyTorch")),
-        ("model", "Model", partial(model, model_id)),
+        ("model", "Model", lambda: model(model_id, status)),
         ("runtime", "Sockets", lambda: host.runtime_folder(paths.runtime_dir(), paths.host_socket())),
         ("host", "Engine host", lambda: host_found),
     ]
@@ -56,11 +62,19 @@ def healthy(findings: list[Finding]) -> bool:
     return all(finding.verdict is not Verdict.FAIL for finding in findings)
 
 
-def model(model_id: str) -> Finding:
+def model(model_id: str, status: HostStatus | None) -> Finding:
     """Whether the chosen model is there and its bytes are the publisher's; reads the file if it changed."""
     from copilot.weights import store
 
-    found = store.find(model_id)
+    try:
+        found = store.find(model_id)
+    except SlipstreamError as error:
+        if error.code != "model_missing" or status is None or status.state is not HostState.STARTING:
+            raise
+        detail = f"{error.message} The engine host is at it: {status.detail}"
+        return Finding(
+            id="model", title="Model", verdict=Verdict.WARN, detail=detail, next_step="Wait until it is here."
+        )
     detail = f"{model_id}, {machine.size(found.manifest.size_bytes)}, SHA-256 verified, at {found.path}"
     return Finding(id="model", title="Model", verdict=Verdict.OK, detail=detail)
 

@@ -2,25 +2,24 @@
 
 import asyncio
 import os
-import socket
 import stat
-import sys
 from pathlib import Path
 
 import copilot
 from copilot.config.settings import Settings
 from copilot.doctor.finding import Finding, Verdict
+from copilot.serve import claim
 from copilot.serve.api import HostState, HostStatus
 
-# sun_path of sockaddr_un holds 108 bytes on Linux and 104 on macOS, the final zero included.
-_LONGEST_SOCKET_PATH = 107 if sys.platform == "linux" else 103
+# What ``copilot.serve.claim`` allows: sun_path of macOS, without its final NUL.
+_SOCKET_PATH_BYTES = 103
 
 
 def runtime_folder(folder: Path, host_socket: Path) -> Finding:
     """The folder must be ours alone: who can replace the socket reads everything we type."""
     verdict, detail, next_step = Verdict.OK, f"{folder} is private", ""
     move = "Set SLIPSTREAM_HOME to a folder"
-    if len(os.fsencode(host_socket)) > _LONGEST_SOCKET_PATH:
+    if len(os.fsencode(host_socket)) > _SOCKET_PATH_BYTES:
         verdict, detail = Verdict.FAIL, f"The path {host_socket} is too long for a socket"
         next_step = f"{move} with a shorter path."
     else:
@@ -73,27 +72,20 @@ def host(status: HostStatus | None, host_socket: Path) -> Finding:
 
 
 def _silent(host_socket: Path) -> Finding:
+    holder = claim.holder()
+    if holder is not None:
+        detail = f"Process {holder} is the host but does not answer"
+        return _host(Verdict.WARN, detail, "If it stays so: run `slipstream stop`.")
     try:
         is_socket = stat.S_ISSOCK(host_socket.lstat().st_mode)
     except FileNotFoundError:
         return _host(Verdict.OK, "Not running; it starts with the first completion")
     if not is_socket:
-        return _host(Verdict.FAIL, f"{host_socket} is not a socket", f"Remove {host_socket}.")
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(5)
-        try:
-            probe.connect(os.fspath(host_socket))
-        except ConnectionRefusedError:
-            return _host(
-                Verdict.WARN,
-                f"Not running; it left the stale socket {host_socket}",
-                "Nothing needs doing: the next start replaces it.",
-            )
-        except OSError as error:
-            return _host(
-                Verdict.FAIL, f"{host_socket} cannot be used: {error.strerror or error}", f"Remove {host_socket}."
-            )
-    return _host(Verdict.WARN, "It is there but does not answer", "Run `slipstream stop`, then try again.")
+        return _host(Verdict.FAIL, f"{host_socket} is in the way: it is not a socket", f"Remove {host_socket}.")
+    if claim.answers():
+        detail = f"Something else listens on {host_socket}"
+        return _host(Verdict.FAIL, detail, f"End that program, or remove {host_socket}.")
+    return _host(Verdict.OK, f"Not running; the stale socket {host_socket} will be replaced by the next start")
 
 
 def _host(verdict: Verdict, detail: str, next_step: str = "") -> Finding:

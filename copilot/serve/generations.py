@@ -69,6 +69,11 @@ class Generations:
         return self._scheduler.running
 
     @property
+    def ids(self) -> tuple[str, ...]:
+        """Of the streams that wait or run."""
+        return tuple(self._work)
+
+    @property
     def queued(self) -> int:
         return self._scheduler.queued
 
@@ -201,8 +206,10 @@ class Generations:
             log.error("closing a generation failed: %s", describe_crash(error))
 
     def _take(self, work: _Work, event: TokenEvent) -> bool:
-        """Pass one engine event on. False: the generation is over, or no more of it is wanted."""
+        """Pass one engine event on. False: no more of them are wanted."""
         stream = work.stream
+        if stream.closed:
+            return False
         if event.progress is not None:
             done = event.progress
             stream.append(ProgressData(processed=done.processed, total=done.total, reused=done.reused))
@@ -215,7 +222,7 @@ class Generations:
                 else TokenData(text=event.text)
             )
             if not stream.append(token):
-                # Closed by a cancel; or the engine ignores its limit, which must not cost memory without end.
+                # The engine ignores its limit, which must not cost memory without end.
                 stream.finish(self._done(work, "length"))
                 return False
         if event.finish is not None:
@@ -232,8 +239,7 @@ class Generations:
                     decode_ms=end.decode_ms,
                 )
             )
-            return False
-        return not stream.closed
+        return True
 
     def _done(self, work: _Work, reason: str) -> DoneData:
         """An end that the engine did not report: the counts are what passed through here."""

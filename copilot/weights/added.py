@@ -20,6 +20,8 @@ from copilot.weights import disk, gguf, safetensors, store
 
 # For a model that does not say how long its context is: what even old ones have.
 UNKNOWN_CONTEXT = 2048
+# Stands in a manifest until the file was read.
+UNHASHED = "0" * 64
 _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _PART_OF_MANY = re.compile(r"-\d{5}-of-\d{5}\.gguf$", re.IGNORECASE)
 
@@ -45,7 +47,7 @@ def add(
             hint=f"There are {', '.join(families.names())}.",
             code="unknown_family",
         )
-    path = Path(what).expanduser()
+    path = Path(what)
     if path.exists():
         with disk.disk_errors(path):
             found = _look_at_folder(path, wanted) if path.is_dir() else _look_at_file(path, wanted)
@@ -105,7 +107,8 @@ def _look_at_file(path: Path, wanted: Wanted) -> Manifest:
         )
     header = gguf.check(path, _all_spellings())
     model_id = wanted.id or slug(path.name.removesuffix(path.suffix))
-    return _of_header(header, model_id, path.stat().st_size, "0" * 64, PathSource(path=_own_path(path)), wanted)
+    source = PathSource(path=_own_path(path))
+    return _of_header(header, source, wanted, model_id=model_id, size=path.stat().st_size, sha256=UNHASHED)
 
 
 def _look_at_folder(path: Path, wanted: Wanted) -> Manifest:
@@ -118,7 +121,7 @@ def _look_at_folder(path: Path, wanted: Wanted) -> Manifest:
         license="unknown",
         quantization=f"EXL2 {folder.bits:g} bits",
         size_bytes=disk.size_of(path),
-        sha256="0" * 64,
+        sha256=UNHASHED,
         context_length=folder.context_length or UNKNOWN_CONTEXT,
         file=model_id,
         sources=(PathSource(path=_own_path(path)),),
@@ -127,7 +130,7 @@ def _look_at_folder(path: Path, wanted: Wanted) -> Manifest:
 
 
 def _of_header(
-    header: gguf.GgufHeader, model_id: str, size: int, sha256: str, source: HubSource | PathSource, wanted: Wanted
+    header: gguf.GgufHeader, source: HubSource | PathSource, wanted: Wanted, *, model_id: str, size: int, sha256: str
 ) -> Manifest:
     return Manifest(
         id=model_id,
@@ -182,7 +185,7 @@ def _look_at_repository(repo: str, wanted: Wanted, settings: DownloadSettings) -
     quantization = next((word for word in words if word.lower() in chosen.rfilename.lower()), header.quantization)
     name = re.sub(r"[-_.]gguf$", "", repo.split("/")[1], flags=re.IGNORECASE)
     model_id = wanted.id or slug(f"{name}-{quantization}" if quantization else name)
-    found = _of_header(header, model_id, chosen.lfs.size, chosen.lfs.sha256, source, wanted)
+    found = _of_header(header, source, wanted, model_id=model_id, size=chosen.lfs.size, sha256=chosen.lfs.sha256)
     licenses = [tag.removeprefix("license:") for tag in answer.tags if tag.startswith("license:")]
     return msgspec.structs.replace(
         found,

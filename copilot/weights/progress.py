@@ -71,6 +71,12 @@ class Meter:
         if finished or time.monotonic() - self._told >= 0.1:
             self._tell()
 
+    def finish(self) -> None:
+        """Everything is here."""
+        self._done = self.total_bytes
+        self._stage, self._message = Stage.DONE, "ready"
+        self._tell()
+
     def check(self) -> None:
         """Raise :class:`SlipstreamError` ``cancelled`` when the download was told to stop."""
         if self.cancel.is_set():

@@ -36,8 +36,7 @@ def pull(
         with locked(of, meter):
             # The process that held the lock may have fetched it.
             installed = _here(of, meter) or _fetch(of, settings, meter)
-    meter.at(of.size_bytes)
-    meter.say(Stage.DONE, "ready")
+    meter.finish()
     return installed
 
 

@@ -15,7 +15,10 @@ MAX_HEADER_BYTES = 8 * 1024
 _MAX_DIGITS = 15
 _END_OF_HEADERS = b"\r\n\r\n"
 # Searched for anywhere in the block, not at the start of a line: what was left over of a broken message may come before.
-_LENGTH = re.compile(rb"(?<![\w-])content-length[ \t]*:[ \t]*(\d+)[ \t]*\r\n", re.IGNORECASE)
+_LENGTH = re.compile(rb"(?<!-)content-length[ \t]*:[ \t]*(\d+)[ \t]*\r\n", re.IGNORECASE)
+# What a length that is too long takes from the next header, when the rest of that has not come yet.
+_HEADER_IN_TAIL = re.compile(rb"\}[ \t\r\n]*(c[a-z-]*[ \t]*:?[ \t\d]*(?:\r\n?)?\r?)\Z", re.IGNORECASE)
+_TAIL_BYTES = 64
 _OTHER_HEADERS = re.compile(rb"(?:[!-9;-~]+[ \t]*:[^\r\n]*\r\n)*")
 
 
@@ -88,13 +91,18 @@ class FrameReader:
         assert self._body is not None
         if len(self._buffer) < self._body:
             return False
-        # A length that is too long by a few bytes takes them from the next header.
         found = self._find_header(before=self._body + MAX_HEADER_BYTES)
         if found is not None and found[0] < self._body:
             return False
         with memoryview(self._buffer) as view:
-            events.append(Message(bytes(view[: self._body])))
-        del self._buffer[: self._body]
+            body = bytes(view[: self._body])
+        taken = _HEADER_IN_TAIL.search(body, max(0, len(body) - _TAIL_BYTES))
+        if taken is not None:
+            events.append(Broken("a message ended before the length that its header gave"))
+            body = body[: taken.start(1)]
+        else:
+            events.append(Message(body))
+        del self._buffer[: len(body)]
         self._body = None
         self._searched = 0
         return True

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lsprotocol import types
 
-from copilot.completion.session import Session
 from copilot.completion.trim import Trimmer
 from copilot.context.request import InfillRequest
 from copilot.context.window import infill_request
 from copilot.errors import SlipstreamError
-from copilot.serve.api import ErrorData, InfillBody, TokenData
+from copilot.serve.api import InfillBody, TokenData
 from copilot.text.document import Change, Document
 from copilot.text.position import Position, Range
-from copilot_lsp.host import as_error
 from copilot_lsp.messages import InlineCompletionParams, Json, RequestId, SelectedCompletion
 from copilot_lsp.stats import Stats
 
 if TYPE_CHECKING:
     from copilot.client.host import HostClient
+    from copilot_lsp.protocol import Protocol
     from copilot_lsp.server import Server
 
 STATS = "slipstream/completionStats"
@@ -30,6 +29,8 @@ _AUTOMATIC_WAIT_SECONDS = 1.0
 _INVOKED_WAIT_SECONDS = 30.0
 _AUTOMATIC_DEADLINE_MS = 5_000
 _INVOKED_DEADLINE_MS = 60_000
+# The host left, as it does when it was idle for long; the next one can be asked at once.
+_GONE = frozenset({"host_lost", "server_draining", "starting"})
 
 
 class Caret(NamedTuple):
@@ -77,7 +78,7 @@ class InlineCompletions:
     def __init__(self, server: "Server") -> None:
         self._server = server
         self._live: dict[str, _Live] = {}
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, str] = {}
 
     def supersede(self, uri: str) -> None:
         """End the live request of ``uri``; its stream closes at once, so the engine stops."""
@@ -112,13 +113,13 @@ class InlineCompletions:
         caret = _caret(server, document, params)
         if caret is None:
             return None
-        session = self._sessions.setdefault(uri, Session())
+        session = self._sessions.setdefault(uri, secrets.token_hex(8))
         request = infill_request(caret.document, caret.line, caret.column, path=server.shown_path(uri))
         return Question(
             request_id=request_id,
             caret=caret,
             request=request,
-            session="",
+            session=session,
             invoked=params.invoked,
             partial_token=params.partial_result_token,
             max_tokens=server.completion.max_tokens,
@@ -131,10 +132,6 @@ class InlineCompletions:
         live.task = asyncio.current_task()
         try:
             return await self._answer(question)
-        except SlipstreamError as error:
-            self._server.host.lost()
-            self._server.tell(error)
-            return None
         except asyncio.CancelledError:
             if live.superseded:
                 return None
@@ -144,40 +141,62 @@ class InlineCompletions:
                 del self._live[uri]
 
     async def _answer(self, question: Question) -> Json | None:
-        stats = Stats()
+        host, stats, shown = self._server.host, Stats(), Shown(self._server.protocol, question)
         wait = _INVOKED_WAIT_SECONDS if question.invoked else _AUTOMATIC_WAIT_SECONDS
-        client = await self._server.host.client(wait)
-        if client is None:
-            return None
-        text = await self._stream(client, question, stats)
+        for last_try in (False, True):
+            client = await host.client(wait)
+            if client is None:
+                return None
+            try:
+                await _stream(client, question, stats, shown)
+                break
+            except SlipstreamError as error:
+                host.lost()
+                self._server.tell(error)
+                if shown.text:
+                    # It was shown already; what the client keeps is what it saw last.
+                    return _items(question.caret, shown.text)
+                if last_try or error.code not in _GONE:
+                    return None
+        self._server.troubles.recovered()
         if self._server.wants_stats:
             self._server.protocol.notify_plain(STATS, stats.report(question.request_id))
-        return _items(question.caret, text)
+        return _items(question.caret, shown.text)
 
-    async def _stream(self, client: "HostClient", question: Question, stats: Stats) -> str:
-        """The suggestion, sent on as it grows. Raises :class:`SlipstreamError` when there is none for a reason."""
-        request = question.request
-        trimmer = Trimmer(request.prefix, request.suffix, request.language, question.max_lines)
-        text = ""
-        async with client.infill(_body(question)) as stream:
-            async for event in stream:
-                stats.add(event)
-                if isinstance(event, ErrorData):
-                    raise as_error(event)
-                if isinstance(event, TokenData):
-                    text = self._grow(question, text, trimmer.feed(event.text))
-                    if trimmer.done:
-                        break
-        self._server.troubles.recovered()
-        return self._grow(question, text, trimmer.finish())
 
-    def _grow(self, question: Question, text: str, more: str) -> str:
-        if more and question.partial_token is not None:
-            value = _items(question.caret, text + more)
-            self._server.protocol.notify_plain(
-                types.PROGRESS, {"token": question.partial_token, "value": value}, droppable=True
-            )
-        return text + more
+class Shown:
+    """The suggestion so far; each growth goes to a client that asked to see it. Nothing is ever taken back."""
+
+    def __init__(self, protocol: "Protocol", question: Question) -> None:
+        self.text = ""
+        self._protocol = protocol
+        self._question = question
+
+    def grow(self, more: str) -> None:
+        if not more:
+            return
+        self.text += more
+        token = self._question.partial_token
+        if token is not None:
+            value = _items(self._question.caret, self.text)
+            self._protocol.notify_plain(types.PROGRESS, {"token": token, "value": value}, droppable=True)
+
+
+async def _stream(client: "HostClient", question: Question, stats: Stats, shown: Shown) -> None:
+    """Ask the host and show what comes. Leaving early, for whatever reason, closes the stream and stops the engine.
+
+    Raises :class:`SlipstreamError` when the stream ends otherwise than it should.
+    """
+    request = question.request
+    trimmer = Trimmer(request.prefix, request.suffix, request.language, question.max_lines)
+    async with client.infill(_body(question)) as stream:
+        async for event in stream:
+            stats.add(event)
+            if isinstance(event, TokenData):
+                shown.grow(trimmer.feed(event.text))
+                if trimmer.done:
+                    break
+    shown.grow(trimmer.finish())
 
 
 def _caret(server: "Server", document: Document, params: InlineCompletionParams) -> Caret | None:

@@ -53,7 +53,7 @@ class Server(LanguageServer):
         self.inline = InlineCompletions(self)
         self.wants_stats = False
         self.watch_editor: Callable[[int | None], None] = lambda pid: None
-        self.feature(types.INITIALIZE)(self._initialize)
+        self.feature(types.INITIALIZE)(lambda params: self._initialize(params))
         self.protocol.plain_requests[types.TEXT_DOCUMENT_INLINE_COMPLETION] = PlainRequest(
             messages.InlineCompletionParams, self.inline.complete
         )

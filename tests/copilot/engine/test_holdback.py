@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import AnyStr
 
 import pytest
@@ -20,7 +21,7 @@ cuts = st.lists(st.integers(0, 200), max_size=30)
 def pieces(whole: AnyStr, at: Sequence[int]) -> list[AnyStr]:
     """``whole`` cut at these places; places beyond its end and places named twice give empty pieces."""
     places = [0, *sorted(at), len(whole)]
-    return [whole[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [whole[start:end] for start, end in pairwise(places)]
 
 
 def until_first_stop(text: str, stops: Sequence[str]) -> tuple[str, str | None]:

@@ -55,7 +55,7 @@ def test_the_newest_inline_request_of_a_session_wins() -> None:
     scheduler.submit(Job("old", Lane.INLINE, "file:///a"))
     scheduler.take(0)
     assert scheduler.submit(Job("newer", Lane.INLINE, "file:///a")) == ("old",)
-    assert scheduler.submit(Job("newest", Lane.INLINE, "file:///a")) == ("old", "newer")
+    assert set(scheduler.submit(Job("newest", Lane.INLINE, "file:///a"))) == {"old", "newer"}
     scheduler.finish("other")
     assert scheduler.take(0).start == (), "the engine has not let go of the session's last one"
     scheduler.finish("old")

@@ -1,0 +1,81 @@
+"""Engines are loaded in a child process: whatever happens there is seen."""
+
+import importlib.metadata
+
+import pytest
+
+from copilot.doctor import engines
+from copilot.doctor.finding import Verdict
+
+
+def test_the_installed_engine_loads() -> None:
+    finding = engines.llama_cpp()
+    assert finding.verdict is Verdict.OK
+    assert finding.detail == f"xllamacpp {importlib.metadata.version('xllamacpp')} loads"
+
+
+@pytest.mark.parametrize(
+    ("probe", "said"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "it crashed (SIGILL)"),
+        ("import ctypes; ctypes.string_at(0)", "it crashed (SIGSEGV)"),
+        (
+            "raise ImportError('libgomp.so.1: cannot open shared object file')",
+            "libgomp.so.1: cannot open shared object",
+        ),
+        ("raise SystemExit(3)", "exit status 3"),
+    ],
+)
+def test_one_that_does_not_load(probe: str, said: str) -> None:
+    finding = engines.llama_cpp(probe)
+    assert finding.verdict is Verdict.FAIL
+    assert said in finding.detail
+    assert "slipstream-copilot[cpu]" in finding.next_step
+
+
+def test_one_that_hangs() -> None:
+    finding = engines.llama_cpp("import time; time.sleep(60)", timeout=0.5)
+    assert finding.verdict is Verdict.FAIL
+    assert "did not load within 0.5 s" in finding.detail
+
+
+def test_the_child_sees_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_SECRET", "x")
+    probe = "import os, json; assert 'A_SECRET' not in os.environ; print(json.dumps({'built_for': ''}))"
+    assert engines.llama_cpp(probe).verdict is Verdict.OK
+
+
+def test_one_that_was_compiled_for_another_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "read_cpu", lambda: ("Old", frozenset({"pni", "ssse3", "avx"})))
+    probe = (
+        "print('noise'); print('{\"built_for\": \"CPU : SSE3 = 1 | AVX = 1 | AVX2 = 1 | FMA = 1 | OPENMP = 1 | \"}')"
+    )
+    finding = engines.llama_cpp(probe)
+    assert finding.verdict is Verdict.FAIL
+    assert "compiled for AVX2, FMA, which this processor lacks" in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("built_for", "flags", "lacking"),
+    [
+        ("CPU : AVX = 1 | AVX2 = 0 | ", {"avx"}, []),
+        ("CPU : AVX = 1 | AVX2 = 1 | NEON = 1", {"avx"}, ["AVX2"]),
+        ("CPU : AVX = 1", set(), []),
+        ("", {"avx"}, []),
+    ],
+)
+def test_what_a_processor_lacks(built_for: str, flags: set[str], lacking: list[str]) -> None:
+    assert engines.lacking_features(built_for, frozenset(flags)) == lacking
+
+
+def test_an_engine_that_is_not_installed_is_told_or_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError
+
+    assert engines.optional("msgspec", "Present") is not None
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    assert engines.optional("torch", "PyTorch") is None
+    finding = engines.llama_cpp()
+    assert finding.verdict is Verdict.FAIL
+    assert "not installed" in finding.detail
+    assert "slipstream-copilot[cpu]" in finding.next_step
