@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 import httpx
@@ -52,12 +52,19 @@ def http_client() -> httpx.AsyncClient:
     )
 
 
-async def until(condition: object, what: str = "condition") -> None:
+async def until(condition: Callable[[], object]) -> None:
     """Wait until ``condition()`` holds; fails the test when it never does."""
-    assert callable(condition)
     async with asyncio.timeout(GUARD_SECONDS):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - much of it happens in other processes
             await asyncio.sleep(0.005)
+
+
+def infill_bytes(body: bytes, *, length: int | None = None) -> bytes:
+    """A request as it goes over the wire, for clients that misbehave. ``length``: what it claims to send."""
+    return (
+        b"POST /v1/infill HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n%s" % (len(body) if length is None else length, body)
+    )
 
 
 @contextlib.asynccontextmanager

@@ -162,7 +162,7 @@ def _reader_left() -> bool:
         return False
     poll = select.poll()
     poll.register(descriptor, 0)
-    if not any(event & select.POLLERR for _, event in poll.poll(0)):
+    if not any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
         return False
     with contextlib.suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)

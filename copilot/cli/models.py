@@ -164,7 +164,7 @@ def _add(args: argparse.Namespace) -> int:
 
 
 def _remove(args: argparse.Namespace) -> int:
-    if args.id in store.problems():
+    if args.id in store.problems() and args.id not in store.known():
         gone = store.remove(args.id)
     else:
         of = store.manifest(args.id)

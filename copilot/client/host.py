@@ -1,7 +1,4 @@
-"""Talks to the engine host; starts one when there is none.
-
-``httpx`` is imported by the first request, not by importing this: it would double a language server's start.
-"""
+"""Talks to the engine host; starts one when there is none."""
 
 import asyncio
 import contextlib
@@ -10,30 +7,27 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias, cast
+from typing import Any, NoReturn, Self, TypeAlias
 
 import msgspec
 
 from copilot import paths
+from copilot.client.http import ConnectionLostError, Loss, Response, UnixHttp
 from copilot.client.sse import SseEvent, SseParser
 from copilot.config.settings import Settings
 from copilot.errors import SlipstreamError
 from copilot.serve.api import DoneData, ErrorData, HostState, HostStatus, InfillBody, ProgressData, StartData, TokenData
-
-if TYPE_CHECKING:
-    import httpx
 
 InfillEvent: TypeAlias = StartData | ProgressData | TokenData | DoneData
 
 START_SECONDS = 30.0
 """How long a host may take until its socket answers; loading the model comes later."""
 
-_CONNECT_SECONDS = 2.0
 # The host gives a sign of life every five seconds.
-_SILENCE_SECONDS = 12.0
+SILENCE_SECONDS = 12.0
 _POLL_SECONDS = 0.05
 _RESPAWN_SECONDS = 1.0
 _KINDS: Mapping[str, type[InfillEvent] | type[ErrorData]] = MappingProxyType(
@@ -58,9 +52,9 @@ class InfillStream:
     A stream that ends otherwise raises :class:`HostError`. ``id`` is what ``cancel`` takes.
     """
 
-    def __init__(self, stream_id: str, chunks: AsyncIterator[bytes]) -> None:
-        self.id = stream_id
-        self._chunks = chunks
+    def __init__(self, response: Response) -> None:
+        self.id = response.headers.get("slipstream-stream", "")
+        self._response = response
         self._parser = SseParser()
         self._waiting: deque[SseEvent] = deque()
         self._sequence = 0
@@ -89,8 +83,8 @@ class InfillStream:
 
     async def _next_chunk(self) -> bytes:
         with _translated_errors(lambda: self._partial):
-            chunk = await anext(self._chunks, None)
-        if chunk is not None:
+            chunk = await self._response.chunk()
+        if chunk:
             return chunk
         raise _lost("The engine host ended the answer in the middle.", partial=self._partial)
 
@@ -125,23 +119,19 @@ class InfillStream:
 class HostClient:
     """One client for all documents; its streams run side by side. Close it with :meth:`aclose`.
 
-    ``socket``: the host's, when it is not the usual one. ``host_options``: options of ``slipstream`` itself
-    (``--config FILE``) for a host that is started here.
+    ``settings``: nothing of them is needed to talk; a host reads its own. ``socket``: when it is not the usual one.
+    ``host_options``: options of ``slipstream`` itself (``--config FILE``) for a host that is started here.
     """
 
     def __init__(
         self, settings: Settings | None = None, *, socket: Path | None = None, host_options: Sequence[str] = ()
     ) -> None:
-        self._settings = settings or Settings()
-        self._socket = socket or paths.host_socket()
         self._host_options = tuple(host_options)
-        self._http: httpx.AsyncClient | None = None
+        self._http = UnixHttp(socket or paths.host_socket(), silence_seconds=SILENCE_SECONDS)
 
     async def aclose(self) -> None:
         """Close all connections; running streams are cancelled."""
-        if self._http is not None:
-            http, self._http = self._http, None
-            await http.aclose()
+        await self._http.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -156,10 +146,7 @@ class HostClient:
         Raises :class:`HostError` when the host refuses (``starting``, ``busy``, ...) or is not there (``host_lost``).
         """
         async with self._request("POST", "/v1/infill", msgspec.json.encode(body)) as response:
-            # An async generator, although its type is a weaker one.
-            chunks = cast("AsyncGenerator[bytes]", response.aiter_raw())
-            async with contextlib.aclosing(chunks):
-                yield InfillStream(response.headers.get("slipstream-stream", ""), chunks)
+            yield InfillStream(response)
 
     async def cancel(self, stream_id: str) -> bool:
         """End a stream; False when the host knows no such stream (any more)."""
@@ -174,26 +161,29 @@ class HostClient:
     async def chat(self, messages: Sequence[Mapping[str, str]], **fields: object) -> AsyncGenerator[str]:
         """Text of the answer as it comes. ``messages`` and ``fields`` as in OpenAI's chat completions."""
         body = msgspec.json.encode({**fields, "messages": list(messages), "stream": True})
-        partial = False
+        texts: list[str] = []
         async with self._request("POST", "/v1/chat/completions", body) as response:
             parser = SseParser()
-            with _translated_errors(lambda: partial):
-                async for chunk in response.aiter_raw():
-                    for event in parser.feed(chunk):
-                        if event.data == "[DONE]":
-                            return
-                        text = _chat_text(msgspec.json.decode(event.data), partial=partial)
-                        if text:
-                            partial = True
-                            yield text
-        raise _lost("The engine host ended the answer in the middle.", partial=partial)
+            while True:
+                with _translated_errors(lambda: bool(texts)):
+                    chunk = await response.chunk()
+                if not chunk:
+                    raise _lost("The engine host ended the answer in the middle.", partial=bool(texts))
+                for event in parser.feed(chunk):
+                    if event.data == "[DONE]":
+                        return
+                    text = _chat_text(msgspec.json.decode(event.data), partial=bool(texts))
+                    if text:
+                        texts.append(text)
+                        yield text
 
     async def status(self) -> HostStatus | None:
         """None when no host answers."""
         try:
             async with self._request("GET", "/health/ready", statuses=(200, 503)) as response:
-                with _translated_errors():
-                    return msgspec.json.decode(await response.aread(), type=HostStatus)
+                return msgspec.json.decode(await response.body(), type=HostStatus)
+        except msgspec.MsgspecError:
+            raise _incompatible() from None
         except HostError as error:
             if error.code == "host_lost":
                 return None
@@ -256,7 +246,7 @@ class HostClient:
     async def _live(self) -> bool:
         try:
             async with self._request("GET", "/health/live", statuses=(200, 503)) as response:
-                return response.status_code == 200
+                return response.status == 200
         except HostError:
             return False
 
@@ -279,35 +269,12 @@ class HostClient:
     @contextlib.asynccontextmanager
     async def _request(
         self, method: str, path: str, content: bytes | None = None, *, statuses: tuple[int, ...] = (200, 204)
-    ) -> "AsyncGenerator[httpx.Response]":
-        http = self._connect()
-        headers = {"content-type": "application/json"} if content is not None else {}
-        request = http.build_request(method, path, content=content, headers=headers)
+    ) -> AsyncGenerator[Response]:
         with _translated_errors():
-            response = await http.send(request, stream=True)
-        try:
-            if response.status_code not in statuses:
-                with _translated_errors():
-                    raise _refusal(response.status_code, await response.aread())
-            yield response
-        finally:
-            await response.aclose()
-
-    def _connect(self) -> "httpx.AsyncClient":
-        if self._http is None:
-            import httpx
-
-            self._http = httpx.AsyncClient(
-                transport=httpx.AsyncHTTPTransport(
-                    uds=str(self._socket),
-                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=30),
-                ),
-                base_url="http://slipstream",
-                timeout=httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS, pool=None),
-                # Proxies of the environment are for the internet.
-                trust_env=False,
-            )
-        return self._http
+            async with self._http.request(method, path, content) as response:
+                if response.status not in statuses:
+                    raise _refusal(response.status, await response.body())
+                yield response
 
 
 def _lost(message: str, *, partial: bool = False) -> HostError:
@@ -318,19 +285,20 @@ def _lost(message: str, *, partial: bool = False) -> HostError:
     )
 
 
+_LOSSES = {
+    Loss.REFUSED: "The engine host is not running.",
+    Loss.BROKEN: "The connection to the engine host was lost.",
+    Loss.SILENT: "The engine host does not answer any more.",
+}
+
+
 @contextlib.contextmanager
 def _translated_errors(partial: Callable[[], bool] = lambda: False) -> Iterator[None]:
     """Every failure of the connection is one :class:`HostError`."""
-    import httpx
-
     try:
         yield
-    except httpx.ConnectError:
-        raise _lost("The engine host is not running.") from None
-    except httpx.TimeoutException:
-        raise _lost("The engine host does not answer any more.", partial=partial()) from None
-    except httpx.TransportError:
-        raise _lost("The connection to the engine host was lost.", partial=partial()) from None
+    except ConnectionLostError as error:
+        raise _lost(_LOSSES[error.loss], partial=partial()) from None
 
 
 def _refusal(status: int, body: bytes) -> HostError:
@@ -340,7 +308,17 @@ def _refusal(status: int, body: bytes) -> HostError:
         if isinstance(value, dict) and isinstance(value.get("error"), dict):
             return _openai_error(value["error"], retryable=status == 503)
         return HostError(msgspec.convert(value, ErrorData))
-    return _lost(f"Something else answers on the engine host's socket (HTTP status {status}).")
+    return _incompatible()
+
+
+def _incompatible() -> HostError:
+    return HostError(
+        ErrorData(
+            code="host_incompatible",
+            message="What answers on the engine host's socket is not a host of this version.",
+            hint="Run `slipstream stop`; the next request starts one.",
+        )
+    )
 
 
 def _openai_error(error: dict[str, Any], *, retryable: bool, partial: bool = False) -> HostError:

@@ -1,7 +1,7 @@
 """What a line of a language is made of, as far as trimming must know: strings, comments, brackets, block openers.
 
 A table, not a grammar. Keys are the language ids that editors send; an unknown language gets cautious defaults, in
-which an apostrophe is no string and nothing is a comment.
+which an apostrophe is no string and a comment is set off by white space.
 """
 
 import re
@@ -38,12 +38,16 @@ class Lexis(_Lexis):
         groups = {
             "block": "|".join(map(re.escape, starts)),
             "comment": "|".join(self.comments),
-            "literal": r"'(?:\\[^']{1,8}|[^'\\])'" if "'" not in self.quotes else "",
+            "literal": r"'(?:\\[^']{1,8}|[^'\\])'" if self.char_literals else "",
             "quote": f"[{re.escape(self.quotes)}]" if self.quotes else "",
             "bracket": f"[{re.escape(self.brackets)}]" if self.brackets else "",
         }
         # A group that can't match keeps the names the same for every language.
         return re.compile("|".join(f"(?P<{name}>{pattern or '(?!)'})" for name, pattern in groups.items()))
+
+    @property
+    def char_literals(self) -> bool:
+        return "'" not in self.quotes and bool(self.quotes)
 
     @cached_property
     def block_ends(self) -> dict[str, str]:
@@ -73,7 +77,7 @@ _DASHES = Lexis(("--",), "\"'", heads=_words("function if for while repeat local
 _SQL = Lexis(("--",), "\"'", (_C_BLOCK,))
 _MARKUP = Lexis((), "", (("<!--", "-->"),))
 _PROSE = Lexis((), "", brackets="", fences=False)
-_UNKNOWN = Lexis()
+_UNKNOWN = Lexis((r"(?<!\S)(?:\#|//)(?=\s)",))
 
 _TABLE = (
     (_PYTHON, "python cython starlark"),

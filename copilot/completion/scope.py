@@ -53,7 +53,7 @@ class Scope:
     def keep(self, line: str, column: int) -> None:
         """A line was kept: one as deep as what was begun goes on with it, as ``elif`` does."""
         if column == self.column:
-            self._begun = first_word(line)
+            self._begun = first_word(line) or self._begun
 
     def judge(self, text: str, column: int, reading: Reading, *, after_blank: bool, whole: bool) -> Verdict:
         """``text``: the line so far, stripped, not empty. ``reading``: what is open at its start."""

@@ -89,7 +89,7 @@ class Trimmer:
     def _look(self, *, whole: bool) -> None:
         if not self._accepted and not self._accept(whole):
             return
-        end = self._end_of_suggestion()
+        end = None if self._may_be_literal and not whole else self._end_of_suggestion()
         if end is not None:
             self._line = self._line[:end]
             self.done = whole = True
@@ -179,13 +179,18 @@ class Trimmer:
             paragraphs = opens_block(self._above, self._lexis) and column > width(self._above)
             self._scope = Scope(self._lexis, column, paragraphs=paragraphs, begun=text)
 
+    @property
+    def _may_be_literal(self) -> bool:
+        """Whether a bracket just came that is a character when a quote follows, as in ``')'``."""
+        return self._lexis.char_literals and self._line[-1] in CLOSERS and self._line[-2:-1] == "'"
+
     def _end_of_suggestion(self) -> int | None:
-        """Where on the line the suggestion is over, once that shows."""
+        """Where on the line the suggestion is over, once that shows; what repeats the rest of the line included."""
         line = self._line
         stops = [at for at in map(line.find, self._stops) if at >= 0]
         if stops:
             return min(stops)
-        if line[-1] in CLOSERS:
+        if not CLOSERS.isdisjoint(line[-2:]):
             return read(line, self._reading, self._lexis)[1]
         if self._place is not CaretPlace.MID_LINE:
             return None
@@ -194,24 +199,27 @@ class Trimmer:
             reading, _ = read(line, self._reading, self._lexis)
             return len(line) - 1 if reading.in_code else None
         if len(self._rest) > 2 and line.endswith(self._rest) and not is_word(line[-1]):
-            end = self._cut_overlap()
-            return end if end < len(line) else None
+            return len(line) if self._cut_overlap() < len(line) else None
         return None
 
     def _sure_end(self) -> int:
         """How much of a growing line no rule can cut any more."""
         line = self._line
-        end = len(line.rstrip())
+        end = len(line) - 1 if self._may_be_literal else len(line)
         for stop in self._stops:
             end = min(end, held_from(line, stop))
-        return min(end, held_from(line, self._rest)) if self._place is CaretPlace.MID_LINE else end
+        if self._place is CaretPlace.MID_LINE:
+            end = held_from(line[:end], self._rest)
+        return len(line[:end].rstrip())
 
     def _end_of_line(self) -> int:
         """How much of a line that grows no more is kept."""
         if self._place is not CaretPlace.MID_LINE:
             return len(self._line.rstrip())
         end = self._cut_overlap()
-        return end if is_word(self._rest[0]) else len(self._line[:end].rstrip())
+        kept = self._line[:end].rstrip()
+        # White space before a word of the rest belongs to what stands before it.
+        return end if kept and is_word(self._rest[0]) else len(kept)
 
     def _cut_overlap(self) -> int:
         return cut_at(self._line, self._rest, self._head, self._caret, self._lexis)

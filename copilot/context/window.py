@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from copilot.context.request import InfillRequest, Snippet
 from copilot.text.document import Document
-from copilot.text.lines import to_newlines
+from copilot.text.line_ends import to_newlines
 from copilot.text.surrogates import without_surrogates
 
 PREFIX_LINES = 400

@@ -12,7 +12,6 @@ from copilot.doctor.finding import Finding, Verdict, isolated
 from copilot.errors import SlipstreamError
 from copilot.serve.api import HostState, HostStatus
 
-
 Check: TypeAlias = Callable[[], Finding | None]
 
 

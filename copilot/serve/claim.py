@@ -1,4 +1,4 @@
-"""The host's place on the machine: a lock that only one process of a user can hold, and the socket that goes with it."""
+"""The host's place on the machine: a lock that one process of a user can hold, and the socket that goes with it."""
 
 import contextlib
 import fcntl
@@ -81,14 +81,15 @@ def _wait_for_lock(file: IO[str], seconds: float) -> bool:
 
 
 def answers() -> bool:
-    """Does anything accept connections on the host's socket?"""
+    """Does a host take requests? One that is leaving says that it does not."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1.0)
         try:
             probe.connect(str(paths.host_socket()))
+            probe.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            return probe.recv(32).startswith(b"HTTP/1.1 200 ")
         except OSError:
             return False
-        return True
 
 
 @contextlib.contextmanager

@@ -38,7 +38,13 @@ class Host:
 
     def __init__(self, settings: Settings, load: Load, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._leave = asyncio.Event()
+        self._server = ServerState()
         self.service = Service(settings, load, on_shutdown=self.stop, clock=clock)
+
+    @property
+    def connections(self) -> int:
+        """Open connections of clients."""
+        return len(self._server.connections)
 
     def stop(self) -> None:
         """Begin to leave: see :meth:`run`."""
@@ -51,7 +57,7 @@ class Host:
         Then: new requests get ``server_draining``, what waits ends with it at once and what runs after
         ``DRAIN_SECONDS``, and every stream's reader gets its end before the connection closes.
         """
-        state = ServerState()
+        state = self._server
         config = uvicorn.Config(
             app.build(self.service),
             http=H11Protocol,
@@ -137,24 +143,24 @@ class _Connection(H11Protocol):
 def serve(settings: Settings, load: Load, *, wait_seconds: float = 0.0) -> bool:
     """Be the host until it is time to leave. False: another process is, or was still leaving after ``wait_seconds``."""
     with only_one(wait_seconds) as first:
-        if not first:
-            return False
-        with listening(paths.host_socket()) as listener:
-            log.info("serving on %s, process %d", paths.host_socket(), os.getpid())
-            asyncio.run(_serve(settings, load, listener))
-        log.info("left")
-    return True
+        if first:
+            asyncio.run(_serve(settings, load))
+            log.info("left")
+        return first
 
 
-async def _serve(settings: Settings, load: Load, listener: socket.socket) -> None:
+async def _serve(settings: Settings, load: Load) -> None:
     host = Host(settings, load)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_stray)
+    # Before the socket is there: whoever can connect may also ask us to stop.
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, host.stop)
     # The terminal that started us may go.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    await host.run(listener)
+    with listening(paths.host_socket()) as listener:
+        log.info("serving on %s, process %d", paths.host_socket(), os.getpid())
+        await host.run(listener)
 
 
 def _log_stray(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:

@@ -8,7 +8,6 @@ from copilot_models.families import Family
 
 from copilot.config.settings import Settings
 from copilot.engine.planning import PromptLimits
-from copilot.engine.process import WorkerEngine
 from copilot.engine.protocol import ModelInfo
 from copilot.errors import SlipstreamError
 from copilot.serve.keeper import Loaded, Report
@@ -31,6 +30,9 @@ async def load(settings: Settings, report: Report) -> Loaded:
         quantization=manifest.quantization,
     )
     report(f"Loading {manifest.id}")
+    # Not before a model is here: the socket answers the sooner.
+    from copilot.engine.process import WorkerEngine
+
     engine = await WorkerEngine.start(
         installed.path, info, settings.engine, lambda share: report(f"Loading {manifest.id}", share)
     )

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from copilot.text.lines import content_length, dominant_line_ending, split_lines
+from copilot.text.line_ends import content_length, dominant_line_ending, split_lines
+from copilot.text.lines import Lines
 from copilot.text.position import Position, PositionEncoding, Range, to_code_points, to_units
 from copilot.text.surrogates import join_pairs
 
@@ -29,11 +30,11 @@ class Document(msgspec.Struct, frozen=True):
     uri: str
     language: str
     version: int
-    lines: tuple[str, ...]
+    lines: Lines
 
     @classmethod
     def from_text(cls, uri: str, language: str, version: int, text: str) -> "Document":
-        return cls(uri, language, version, tuple(split_lines(join_pairs(text))))
+        return cls(uri, language, version, Lines.of(join_pairs(text)))
 
     @property
     def text(self) -> str:
@@ -63,16 +64,16 @@ class Document(msgspec.Struct, frozen=True):
         A range that ends before it starts is taken the other way round, as editors do: nothing is lost or doubled.
         Without ``version`` it stays what it was.
         """
-        lines: list[str] = list(self.lines)
+        lines = self.lines
         for change in changes:
             if change.range is None:
-                lines = split_lines(join_pairs(change.text))
+                lines = Lines.of(join_pairs(change.text))
             else:
-                _replace(lines, change.range, change.text, encoding)
-        return Document(self.uri, self.language, self.version if version is None else version, tuple(lines))
+                lines = _replaced(lines, change.range, change.text, encoding)
+        return Document(self.uri, self.language, self.version if version is None else version, lines)
 
 
-def _locate(lines: "list[str] | tuple[str, ...]", position: Position, encoding: PositionEncoding) -> tuple[int, int]:
+def _locate(lines: Lines, position: Position, encoding: PositionEncoding) -> tuple[int, int]:
     if position.line < 0:
         return 0, 0
     if position.line >= len(lines):
@@ -82,8 +83,8 @@ def _locate(lines: "list[str] | tuple[str, ...]", position: Position, encoding: 
     return position.line, min(column, content_length(line))
 
 
-def _replace(lines: list[str], span: Range, text: str, encoding: PositionEncoding) -> None:
-    """Put ``text`` in place of ``span``, touching only the lines it lies on."""
+def _replaced(lines: Lines, span: Range, text: str, encoding: PositionEncoding) -> Lines:
+    """With ``text`` in place of ``span``, touching only the lines it lies on."""
     start, end = sorted((_locate(lines, span.start, encoding), _locate(lines, span.end, encoding)))
     first, after = start[0], end[0] + 1
     head, tail = lines[first][: start[1]], lines[end[0]][end[1] :]
@@ -101,4 +102,4 @@ def _replace(lines: list[str], span: Range, text: str, encoding: PositionEncodin
     if after < len(lines):
         # What splitting puts behind the last terminator is the line that follows, which is there already.
         new.pop()
-    lines[first:after] = new
+    return lines.replaced(first, after, new)

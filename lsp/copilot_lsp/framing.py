@@ -14,7 +14,7 @@ MAX_HEADER_BYTES = 8 * 1024
 # A length of more digits than this is a lie, and Python refuses to convert one of thousands.
 _MAX_DIGITS = 15
 _END_OF_HEADERS = b"\r\n\r\n"
-# Searched for anywhere in the block, not at the start of a line: what was left over of a broken message may come before.
+# Searched for anywhere, not at the start of a line: what is left of a broken message may come before it.
 _LENGTH = re.compile(rb"(?<!-)content-length[ \t]*:[ \t]*(\d+)[ \t]*\r\n", re.IGNORECASE)
 # What a length that is too long takes from the next header, when the rest of that has not come yet.
 _HEADER_IN_TAIL = re.compile(rb"\}[ \t\r\n]*(c[a-z-]*[ \t]*:?[ \t\d]*(?:\r\n?)?\r?)\Z", re.IGNORECASE)
@@ -125,9 +125,9 @@ class FrameReader:
 
     def _drop_garbage(self, events: list[Event]) -> None:
         """Forget bytes that can no longer become a header, so that a stream without one costs no memory."""
-        last_line_end = self._buffer.rfind(_END_OF_HEADERS, 0, self._searched)
-        keep_from = max(last_line_end + len(_END_OF_HEADERS) if last_line_end != -1 else 0,
-                        len(self._buffer) - MAX_HEADER_BYTES)
+        block_end = self._buffer.rfind(_END_OF_HEADERS, 0, self._searched)
+        after_block = block_end + len(_END_OF_HEADERS) if block_end != -1 else 0
+        keep_from = max(after_block, len(self._buffer) - MAX_HEADER_BYTES)
         if keep_from <= 0:
             return
         self._report(events, "there was no Content-Length header where a message should begin")

@@ -49,11 +49,11 @@ class HostLink:
             return
         self._task = asyncio.create_task(self._bring_up(), name="bring up host")
 
-    async def client(self, timeout: float) -> "HostClient | None":
-        """The host's client, once the host can answer; None when that takes longer than ``timeout`` seconds."""
+    async def client(self, seconds: float) -> "HostClient | None":
+        """The host's client, once the host can answer; None when that takes longer than ``seconds``."""
         self.start()
         try:
-            await asyncio.wait_for(self._answering.wait(), timeout)
+            await asyncio.wait_for(self._answering.wait(), seconds)
         except TimeoutError:
             return None
         return self._client
@@ -114,4 +114,3 @@ class HostLink:
         finally:
             work_done.end()
         return False
-

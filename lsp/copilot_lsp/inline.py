@@ -2,19 +2,20 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Awaitable, Coroutine
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 from lsprotocol import types
 
+from copilot.completion.session import Decision, Session
 from copilot.completion.trim import Trimmer
 from copilot.context.request import InfillRequest
 from copilot.context.window import infill_request
 from copilot.errors import SlipstreamError
 from copilot.serve.api import InfillBody, TokenData
-from copilot.text.document import Change, Document
-from copilot.text.position import Position, Range
-from copilot_lsp.messages import InlineCompletionParams, Json, RequestId, SelectedCompletion
+from copilot_lsp.caret import Caret, locate
+from copilot_lsp.messages import InlineCompletionParams, Json, RequestId
 from copilot_lsp.stats import Stats
 
 if TYPE_CHECKING:
@@ -33,23 +34,10 @@ _INVOKED_DEADLINE_MS = 60_000
 _GONE = frozenset({"host_lost", "server_draining", "starting"})
 
 
-class Caret(NamedTuple):
-    """Where text goes: the document as it would be, and what of it the answer repeats.
-
-    ``lead`` is text that the answer begins with and ``range`` what the answer replaces, in the client's units.
-    """
-
-    document: Document
-    line: int
-    column: int
-    lead: str
-    range: Range
-
-
 class Question(NamedTuple):
     """Everything an answer depends on, as it was when the request came."""
 
-    request_id: RequestId
+    id: RequestId
     caret: Caret
     request: InfillRequest
     session: str
@@ -63,13 +51,52 @@ class _Live:
     """A request that is being answered."""
 
     def __init__(self) -> None:
-        self.superseded = False
-        self.task: asyncio.Task[object] | None = None
+        self._pointless = False
+        self._task: asyncio.Task[object] | None = None
 
     def supersede(self) -> None:
-        self.superseded = True
-        if self.task is not None:
-            self.task.cancel()
+        self._pointless = True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def answer(self, work: Coroutine[Any, Any, Json | None]) -> Json | None:
+        """What ``work`` returns; None as soon as it is superseded."""
+        self._task = asyncio.current_task()
+        try:
+            if not self.superseded():
+                return await work
+        except asyncio.CancelledError:
+            if not self.superseded():
+                raise
+        finally:
+            work.close()
+        return None
+
+    def superseded(self) -> bool:
+        return self._pointless
+
+
+class _Typing:
+    """What goes on in one open document. ``name`` tells the host's sessions apart: two editors may have one file."""
+
+    def __init__(self) -> None:
+        self.session = Session()
+        self.name = secrets.token_hex(8)
+        self._live: dict[int, _Live] = {}
+
+    def begin(self, decision: Decision) -> _Live:
+        self.end(decision.cancel)
+        live = self._live[decision.generation] = _Live()
+        return live
+
+    def end(self, generation: int | None) -> None:
+        """Have a superseded request answered with null; its stream closes at once, so the engine stops."""
+        if generation is not None and (live := self._live.pop(generation, None)) is not None:
+            live.supersede()
+
+    def finished(self, generation: int) -> None:
+        self.session.finished(generation)
+        self._live.pop(generation, None)
 
 
 class InlineCompletions:
@@ -77,94 +104,83 @@ class InlineCompletions:
 
     def __init__(self, server: "Server") -> None:
         self._server = server
-        self._live: dict[str, _Live] = {}
-        self._sessions: dict[str, str] = {}
+        self._typing: dict[str, _Typing] = {}
 
-    def supersede(self, uri: str) -> None:
-        """End the live request of ``uri``; its stream closes at once, so the engine stops."""
-        if (live := self._live.pop(uri, None)) is not None:
-            live.supersede()
+    def edited(self, uri: str, version: int) -> None:
+        if (typing := self._typing.get(uri)) is not None:
+            typing.end(typing.session.edited(version))
 
-    def forget(self, uri: str) -> None:
-        """The document was closed, or opened anew."""
-        self.supersede(uri)
-        self._sessions.pop(uri, None)
+    def closed(self, uri: str) -> None:
+        if (typing := self._typing.pop(uri, None)) is not None:
+            typing.end(typing.session.closed())
 
     def complete(self, request_id: RequestId, params: InlineCompletionParams) -> Awaitable[Json | None]:
         """Take what the answer depends on before the next message can change it; answer later."""
-        uri = params.text_document.uri
-        self.supersede(uri)
-        question = self._question(request_id, params)
-        live = self._live[uri] = _Live()
-        return self._answer_or_null(question, live, uri)
-
-    def _question(self, request_id: RequestId, params: InlineCompletionParams) -> Question | None:
-        """None where there is nothing to complete."""
         server, uri = self._server, params.text_document.uri
-        if not server.completion.enabled:
-            return None
-        try:
-            document = server.documents.get(uri)
-        except SlipstreamError:
-            # An edit that did not fit was told when it came.
-            return None
-        if document.language in server.completion.disabled_languages:
-            return None
-        caret = _caret(server, document, params)
+        caret = self._caret(params)
         if caret is None:
-            return None
-        session = self._sessions.setdefault(uri, secrets.token_hex(8))
+            return _nothing()
+        typing = self._typing.setdefault(uri, _Typing())
         request = infill_request(caret.document, caret.line, caret.column, path=server.shown_path(uri))
-        return Question(
-            request_id=request_id,
+        decision = typing.session.request(
+            caret.document.version, caret.line, caret.column, request.prefix, request.suffix
+        )
+        question = Question(
+            id=request_id,
             caret=caret,
-            request=request,
-            session=session,
+            request=msgspec.structs.replace(request, place=decision.place),
+            session=typing.name,
             invoked=params.invoked,
             partial_token=params.partial_result_token,
             max_tokens=server.completion.max_tokens,
             max_lines=server.completion.max_lines,
         )
+        return self._answer_or_null(question, typing, decision.generation, typing.begin(decision))
 
-    async def _answer_or_null(self, question: Question | None, live: _Live, uri: str) -> Json | None:
-        if question is None or live.superseded:
-            return None
-        live.task = asyncio.current_task()
+    def _caret(self, params: InlineCompletionParams) -> Caret | None:
+        """None where nothing is completed."""
+        completion, documents = self._server.completion, self._server.documents
         try:
-            return await self._answer(question)
-        except asyncio.CancelledError:
-            if live.superseded:
-                return None
-            raise
+            document = documents.get(params.text_document.uri)
+        except SlipstreamError:
+            # An edit that did not fit was told when it came.
+            return None
+        if not completion.enabled or document.language in completion.disabled_languages:
+            return None
+        return locate(document, params, documents.encoding)
+
+    async def _answer_or_null(self, question: Question, typing: _Typing, generation: int, live: _Live) -> Json | None:
+        try:
+            return await live.answer(self._answer(question))
         finally:
-            if self._live.get(uri) is live:
-                del self._live[uri]
+            typing.finished(generation)
 
     async def _answer(self, question: Question) -> Json | None:
-        host, stats, shown = self._server.host, Stats(), Shown(self._server.protocol, question)
+        server, stats = self._server, Stats()
+        shown = _Shown(server.protocol, question)
         wait = _INVOKED_WAIT_SECONDS if question.invoked else _AUTOMATIC_WAIT_SECONDS
         for last_try in (False, True):
-            client = await host.client(wait)
+            client = await server.host.client(wait)
             if client is None:
                 return None
             try:
                 await _stream(client, question, stats, shown)
                 break
             except SlipstreamError as error:
-                host.lost()
-                self._server.tell(error)
+                server.host.lost()
+                server.tell(error)
                 if shown.text:
-                    # It was shown already; what the client keeps is what it saw last.
-                    return _items(question.caret, shown.text)
+                    # The client has it on its screen; an answer that takes it back would only flicker.
+                    return question.caret.answer(shown.text)
                 if last_try or error.code not in _GONE:
                     return None
-        self._server.troubles.recovered()
-        if self._server.wants_stats:
-            self._server.protocol.notify_plain(STATS, stats.report(question.request_id))
-        return _items(question.caret, shown.text)
+        server.troubles.recovered()
+        if server.wants_stats:
+            server.protocol.notify_plain(STATS, stats.report(question.id))
+        return question.caret.answer(shown.text)
 
 
-class Shown:
+class _Shown:
     """The suggestion so far; each growth goes to a client that asked to see it. Nothing is ever taken back."""
 
     def __init__(self, protocol: "Protocol", question: Question) -> None:
@@ -178,11 +194,11 @@ class Shown:
         self.text += more
         token = self._question.partial_token
         if token is not None:
-            value = _items(self._question.caret, self.text)
+            value = self._question.caret.answer(self.text)
             self._protocol.notify_plain(types.PROGRESS, {"token": token, "value": value}, droppable=True)
 
 
-async def _stream(client: "HostClient", question: Question, stats: Stats, shown: Shown) -> None:
+async def _stream(client: "HostClient", question: Question, stats: Stats, shown: _Shown) -> None:
     """Ask the host and show what comes. Leaving early, for whatever reason, closes the stream and stops the engine.
 
     Raises :class:`SlipstreamError` when the stream ends otherwise than it should.
@@ -199,42 +215,6 @@ async def _stream(client: "HostClient", question: Question, stats: Stats, shown:
     shown.grow(trimmer.finish())
 
 
-def _caret(server: "Server", document: Document, params: InlineCompletionParams) -> Caret | None:
-    """Where the answer goes; None where the popup's selected entry is not at the caret."""
-    encoding = server.documents.encoding
-    line, column = document.split_at(params.position, encoding)
-    selected = params.context.selected_completion_info if params.context is not None else None
-    if selected is None:
-        at = document.position_at(line, column, encoding)
-        return Caret(document, line, column, "", Range(at, at))
-    return _caret_after(selected, document, (line, column), server)
-
-
-def _caret_after(
-    selected: SelectedCompletion, document: Document, caret: tuple[int, int], server: "Server"
-) -> Caret | None:
-    """The caret as it will be once the popup's entry is in the text; the answer then begins with that entry."""
-    encoding = server.documents.encoding
-    start = document.split_at(selected.range.start, encoding)
-    one_line = start[0] == caret[0] and not set("\r\n") & set(selected.text)
-    if not one_line or start > caret or document.split_at(selected.range.end, encoding) != caret:
-        return None
-    after = document.apply([Change(selected.range, selected.text)], encoding)
-    return Caret(after, start[0], start[1] + len(selected.text), selected.text, selected.range)
-
-
-def _items(caret: Caret, text: str) -> Json:
-    """An answer with ``text``, or with nothing to show: that hides what was shown before, unlike null."""
-    if not text:
-        return {"items": []}
-    start, end = caret.range.start, caret.range.end
-    span = {
-        "start": {"line": start.line, "character": start.character},
-        "end": {"line": end.line, "character": end.character},
-    }
-    return {"items": [{"insertText": caret.lead + text, "range": span}]}
-
-
 def _body(question: Question) -> InfillBody:
     request = question.request
     return InfillBody(
@@ -248,3 +228,7 @@ def _body(question: Question) -> InfillBody:
         max_tokens=question.max_tokens,
         deadline_ms=_INVOKED_DEADLINE_MS if question.invoked else _AUTOMATIC_DEADLINE_MS,
     )
+
+
+async def _nothing() -> None:
+    return None

@@ -7,6 +7,11 @@ and holds no document text.
 import argparse
 import os
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from copilot_lsp.server import Server
 
 # Nothing heavy here: standard output must be ours before anything that could print is imported.
 
@@ -26,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve one editor until it leaves. 0: it said goodbye as the protocol asks (shutdown, exit), 1: it did not."""
     if os.isatty(0):
-        print("slipstream lsp: waiting for an editor's messages on standard input; editors start this.", file=sys.stderr)
+        sys.stderr.write("slipstream lsp: waiting for an editor's messages on standard input; editors start this.\n")
     from copilot_lsp.transport import claim_stdio
 
     reader, writer = claim_stdio()
@@ -51,7 +56,7 @@ def _server(args: argparse.Namespace) -> "Server":
     except SlipstreamError as error:
         # An editor that is told why has a server; one whose server does not start has a riddle.
         settings, messages = Settings(), (f"{error} Until then the defaults count.",)
-    host_options = [*(("--config", os.path.abspath(args.config_file)) if args.config_file else ())]
+    host_options = [*(("--config", str(Path(args.config_file).absolute())) if args.config_file else ())]
     for override in args.overrides:
         host_options += ["--set", override]
     return Server(settings, start_messages=messages, host_options=host_options)

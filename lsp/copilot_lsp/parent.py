@@ -35,7 +35,7 @@ class ParentWatch(threading.Thread):
         self._poll_seconds = poll_seconds
         self._parent = os.getppid()
         self._editor: int | None = None
-        self._stop = threading.Event()
+        self._over = threading.Event()
 
     def watch(self, pid: int | None) -> None:
         """Watch the process that ``initialize`` names, too.
@@ -45,10 +45,10 @@ class ParentWatch(threading.Thread):
         self._editor = pid if pid is not None and pid > 0 and alive(pid) else None
 
     def stop(self) -> None:
-        self._stop.set()
+        self._over.set()
 
     def run(self) -> None:
-        while not self._stop.wait(self._poll_seconds):
+        while not self._over.wait(self._poll_seconds):
             editor = self._editor
             if os.getppid() != self._parent or (editor is not None and not alive(editor)):
                 self._gone()

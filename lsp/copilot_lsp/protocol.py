@@ -116,8 +116,9 @@ class Protocol(LanguageServerProtocol):
         try:
             if plain is not None:
                 answer = plain.handle(request_id, msgspec.convert(message.get("params"), plain.params))
-                self._request_futures[request_id] = future = asyncio.ensure_future(answer)
-                future.add_done_callback(lambda done: self._send_handler_result(done, msg_id=request_id))
+                task: Any = asyncio.ensure_future(answer)
+                self._request_futures[request_id] = task
+                task.add_done_callback(lambda done: self._send_handler_result(done, msg_id=request_id))
                 return
             handler = self._get_handler(method)
             params = self._typed_params(message)
@@ -220,7 +221,7 @@ class Protocol(LanguageServerProtocol):
     def send(self, message: Json, *, droppable: bool = False) -> None:
         """Send a message. A result that JSON has no form for is answered as an internal error, not left out."""
         try:
-            body = json.dumps(message, default=self._serialize_message, separators=(",", ":"))
+            body = json.dumps(message, default=self._serialize_message, separators=(",", ":"), allow_nan=False)
         except Exception as error:
             log.error("an answer could not be written as JSON: %s", where(error))
             if "id" not in message or "method" in message:
@@ -232,10 +233,10 @@ class Protocol(LanguageServerProtocol):
         """Send a notification whose parameters are JSON already."""
         self.send(messages.notification_message(method, params), droppable=droppable)
 
-    async def ask(self, method: str, params: object, timeout: float = CLIENT_REPLY_SECONDS) -> Any:
+    async def ask(self, method: str, params: object, seconds: float = CLIENT_REPLY_SECONDS) -> Any:
         """Send a request to the client and return its result, undecoded.
 
-        Raises :class:`ClientError` when it answers with an error, or not at all within ``timeout`` seconds.
+        Raises :class:`ClientError` when it answers with an error, or not at all within ``seconds``.
         """
         self._requests_sent += 1
         request_id = f"slipstream-{self._requests_sent}"
@@ -243,9 +244,9 @@ class Protocol(LanguageServerProtocol):
         self._waiting[request_id] = future
         self.send(messages.request_message(request_id, method, params))
         try:
-            return await asyncio.wait_for(future, timeout)
+            return await asyncio.wait_for(future, seconds)
         except TimeoutError:
-            raise ClientError(f"the client did not answer {method} within {timeout:g} s") from None
+            raise ClientError(f"the client did not answer {method} within {seconds:g} s") from None
         finally:
             self._waiting.pop(request_id, None)
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -35,9 +36,7 @@ class Server(LanguageServer):
 
     protocol: Protocol
 
-    def __init__(
-        self, user: Settings, *, start_messages: Sequence[str] = (), host_options: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, user: Settings, *, start_messages: Sequence[str] = (), host_options: Sequence[str] = ()) -> None:
         super().__init__("slipstream", __version__, protocol_cls=Protocol, converter_factory=default_converter)
         self._user = user
         self._host_options = tuple(host_options)
@@ -53,7 +52,8 @@ class Server(LanguageServer):
         self.inline = InlineCompletions(self)
         self.wants_stats = False
         self.watch_editor: Callable[[int | None], None] = lambda pid: None
-        self.feature(types.INITIALIZE)(lambda params: self._initialize(params))
+        # pygls marks what it is given, and a method cannot be marked.
+        self.feature(types.INITIALIZE)(partial(self._initialize))
         self.protocol.plain_requests[types.TEXT_DOCUMENT_INLINE_COMPLETION] = PlainRequest(
             messages.InlineCompletionParams, self.inline.complete
         )
@@ -70,12 +70,12 @@ class Server(LanguageServer):
 
     def _opened(self, params: messages.DidOpenParams) -> None:
         document = params.text_document
-        self.inline.forget(document.uri)
+        self.inline.closed(document.uri)
         self.documents.open(document.uri, document.language_id, document.version, document.text)
 
     def _changed(self, params: messages.DidChangeParams) -> None:
         document = params.text_document
-        self.inline.supersede(document.uri)
+        self.inline.edited(document.uri, document.version)
         try:
             self.documents.change(
                 document.uri, document.version, [Change(change.range, change.text) for change in params.content_changes]
@@ -84,7 +84,7 @@ class Server(LanguageServer):
             self.tell(error)
 
     def _closed(self, params: messages.DidCloseParams) -> None:
-        self.inline.forget(params.text_document.uri)
+        self.inline.closed(params.text_document.uri)
         self.documents.close(params.text_document.uri)
 
     def _saved(self, params: messages.DidSaveParams) -> None:
@@ -111,13 +111,12 @@ class Server(LanguageServer):
 
     def _initialize(self, params: types.InitializeParams) -> None:
         self.watch_editor(params.process_id)
-        self.documents = DocumentStore(PositionEncoding(self.workspace.position_encoding))
+        self.documents = DocumentStore(PositionEncoding(self.workspace.position_encoding or PositionEncoding.UTF16))
         options = params.initialization_options
         if isinstance(options, dict):
             self.wants_stats = options.get(_STATS_OPTION) is True
-        reading = settings.read(options, also_known=frozenset({_STATS_OPTION}))
-        self._from_options = reading.settings
-        self._start_messages = (*self._start_messages, *([reading.warning] if reading.warning else []))
+        self._from_options = settings.read(options, also_known=frozenset({_STATS_OPTION}))
+        self._start_messages = (*self._start_messages, *filter(None, [self._from_options.warning]))
         self._settle()
 
     def _initialized(self, params: object) -> None:
@@ -132,27 +131,27 @@ class Server(LanguageServer):
 
     async def _read_configuration(self, pushed: object = None) -> None:
         """Ask the client for its settings, or take those it ``pushed`` where it cannot be asked."""
-        workspace = self.client_capabilities.workspace
-        if workspace is not None and workspace.configuration:
-            try:
-                answer = await self.protocol.ask(
-                    types.WORKSPACE_CONFIGURATION, {"items": [{"section": settings.SECTION}]}, _CONFIGURATION_SECONDS
-                )
-            except ClientError as error:
-                log.warning("the editor's settings are unknown: %s", error)
-                answer = None
-            value = answer[0] if isinstance(answer, list) and answer else None
+        try:
+            self._from_workspace = settings.read(await self._configuration(pushed))
+        except ClientError as error:
+            log.warning("the editor's settings stay as they were: %s", error)
         else:
-            value = pushed.get(settings.SECTION) if isinstance(pushed, dict) else None
-        reading = settings.read(value)
-        if reading.warning and reading.warning not in self._ignored_told:
-            self._ignored_told.add(reading.warning)
-            self.show(reading.warning, types.MessageType.Warning)
-        self._from_workspace = reading.settings
-        self._settle()
+            warning = self._from_workspace.warning
+            if warning and warning not in self._ignored_told:
+                self._ignored_told.add(warning)
+                self.show(warning, types.MessageType.Warning)
+            self._settle()
         if self.completion.enabled:
             # The first key should find the model warm.
             self.host.start()
+
+    async def _configuration(self, pushed: object) -> object:
+        workspace = self.client_capabilities.workspace
+        if workspace is None or not workspace.configuration:
+            return pushed.get(settings.SECTION) if isinstance(pushed, dict) else None
+        items = {"items": [{"section": settings.SECTION}]}
+        answer = await self.protocol.ask(types.WORKSPACE_CONFIGURATION, items, _CONFIGURATION_SECONDS)
+        return answer[0] if isinstance(answer, list) and answer else None
 
     def _settle(self) -> None:
         self.completion = self._from_workspace.above(self._from_options.above(self._user.completion))

@@ -5,76 +5,75 @@ command, an address or a file, and what is not listed is ignored.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import Meta
 
 from copilot.config.settings import CompletionSettings
 
 SECTION = "slipstream"
 
-# Named in a warning as they came, so that a name cannot be a message of its own.
+KNOWN: Mapping[str, str] = MappingProxyType(
+    {
+        "enabled": "enabled",
+        "disabledLanguages": "disabled_languages",
+        "maxTokens": "max_tokens",
+        "maxLines": "max_lines",
+    }
+)
+"""An editor's name for a setting, and the field of :class:`CompletionSettings` that it replaces."""
+
+_TYPES = {field.name: field.type for field in msgspec.structs.fields(CompletionSettings)}
+# Names are shown as they came, and must not become a message of their own.
 _SHOWN_NAME_LENGTH = 40
 
 
-class EditorSettings(msgspec.Struct, frozen=True, rename="camel"):
-    """What an editor may set. ``None`` leaves a setting to the configuration file."""
+class EditorSettings(NamedTuple):
+    """``given``: fields of :class:`CompletionSettings`. ``ignored``: one phrase for each setting that was wrong."""
 
-    enabled: bool | None = None
-    disabled_languages: tuple[str, ...] | None = None
-    max_tokens: Annotated[int, Meta(ge=1, le=2048)] | None = None
-    max_lines: Annotated[int, Meta(ge=1, le=200)] | None = None
+    given: Mapping[str, Any] = MappingProxyType({})
+    ignored: tuple[str, ...] = ()
 
     def above(self, base: CompletionSettings) -> CompletionSettings:
-        """``base`` with every setting replaced that the editor gave."""
-        given = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
-        return msgspec.structs.replace(base, **given)
-
-
-class Reading(msgspec.Struct, frozen=True):
-    """Settings as they were understood. ``ignored``: one phrase for each that was not."""
-
-    settings: EditorSettings
-    ignored: tuple[str, ...] = ()
+        """``base`` with what the editor gave in its place."""
+        return msgspec.structs.replace(base, **self.given)
 
     @property
     def warning(self) -> str:
         """One message for all that was ignored; empty where nothing was."""
         if not self.ignored:
             return ""
-        known = ", ".join(field.encode_name for field in msgspec.structs.fields(EditorSettings))
-        return f"Slipstream ignores editor settings: {'; '.join(self.ignored)}. It knows {known}."
+        return f"Slipstream ignores editor settings: {'; '.join(self.ignored)}. It knows {', '.join(KNOWN)}."
 
 
-def read(value: object, *, also_known: frozenset[str] = frozenset()) -> Reading:
+def read(value: object, *, also_known: frozenset[str] = frozenset()) -> EditorSettings:
     """Understand what an editor sent; whatever is wrong is left out and named, the rest counts.
 
     ``also_known``: names that mean something elsewhere. Settings below a ``slipstream`` key are taken from there,
-    because some editors send the section with its name and some without.
+    because some editors send the section with its name and some without. Null leaves a setting as it is.
     """
     if isinstance(value, Mapping) and isinstance(value.get(SECTION), Mapping):
         value = value[SECTION]
     if value is None:
-        return Reading(EditorSettings())
+        return EditorSettings()
     if not isinstance(value, Mapping):
-        return Reading(EditorSettings(), (f"{SECTION} is not a table",))
+        return EditorSettings(ignored=(f"{SECTION} is not a table",))
     given: dict[str, Any] = {}
     ignored: list[str] = []
-    fields = {field.encode_name: field for field in msgspec.structs.fields(EditorSettings)}
     for name, item in value.items():
-        if name in also_known:
+        if name in also_known or item is None:
             continue
-        if name not in fields:
+        if name not in KNOWN:
             ignored.append(f"{_shown(name)} is unknown")
             continue
         try:
-            given[fields[name].name] = msgspec.convert(item, fields[name].type)
+            given[KNOWN[name]] = msgspec.convert(item, _TYPES[KNOWN[name]])
         except msgspec.ValidationError as error:
             ignored.append(f"{name}: {error}")
-    return Reading(EditorSettings(**given), tuple(ignored))
+    return EditorSettings(given, tuple(ignored))
 
 
-def _shown(name: object) -> str:
-    text = "".join(character if character.isprintable() else "?" for character in str(name))
+def _shown(name: str) -> str:
+    text = "".join(character if character.isprintable() else "?" for character in name)
     return text if len(text) <= _SHOWN_NAME_LENGTH else text[:_SHOWN_NAME_LENGTH] + "…"

@@ -57,6 +57,7 @@ class FakeHost:
     def __exit__(self, *_error: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
+        paths.host_socket().unlink(missing_ok=True)
         self._loop.close()
 
     def release(self) -> None:
@@ -90,7 +91,6 @@ class FakeHost:
             task.cancel()
         if connections:
             await asyncio.wait(list(connections))
-        socket.unlink(missing_ok=True)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; whether the connection serves on."""
@@ -129,7 +129,8 @@ class FakeHost:
                 name = type(event).__name__.removesuffix("Data").lower()
                 writer.write(b"id: %d\nevent: %s\ndata: %s\n\n" % (sequence, name.encode(), msgspec.json.encode(event)))
                 await asyncio.sleep(_STEP_SECONDS)
-                while not left.done() and self.hold_after is not None and asked.sent >= self.hold_after:
+                # Polled: the test sets it from another thread.
+                while not left.done() and self.hold_after is not None and asked.sent >= self.hold_after:  # noqa: ASYNC110
                     await asyncio.sleep(_STEP_SECONDS)
                 if left.done():
                     asked.ended = "closed"

@@ -3,6 +3,7 @@
 It sends whatever it is told to, also what no real client would, and assumes nothing about the server.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -52,6 +53,11 @@ class Client:
 
     def __exit__(self, *_error: object) -> None:
         self.kill()
+
+    @staticmethod
+    def command() -> list[str]:
+        """How an editor starts the server."""
+        return list(SERVER)
 
     # ------------------------------------------------------------------------------------------------ sending
 
@@ -150,10 +156,8 @@ class Client:
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
-                try:
+                with contextlib.suppress(BrokenPipeError):
                     stream.close()
-                except BrokenPipeError:
-                    pass
         for thread in self._threads:
             thread.join(GUARD_SECONDS)
 

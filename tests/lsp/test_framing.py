@@ -1,12 +1,12 @@
 """Framing: whole messages, however the bytes are cut and whatever stands between them."""
 
+import itertools
 import json
 
 import pytest
+from copilot_lsp.framing import MAX_HEADER_BYTES, Broken, Event, FrameReader, Message, frame
 from hypothesis import given
 from hypothesis import strategies as st
-
-from copilot_lsp.framing import MAX_HEADER_BYTES, Broken, Event, FrameReader, Message, frame
 
 PING = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}'
 PONG = b'{"jsonrpc": "2.0", "id": 2, "method": "pong"}'
@@ -51,7 +51,7 @@ def test_messages_come_out_whole_however_the_bytes_are_cut(messages: list[str], 
     contents = [json.dumps({"text": text}, ensure_ascii=False).encode() for text in messages]
     stream = b"".join(map(frame, contents))
     places = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
-    pieces = [stream[start:end] for start, end in zip(places, places[1:], strict=False)]
+    pieces = [stream[start:end] for start, end in itertools.pairwise(places)]
     assert read(*pieces, limit=1 << 20) == [Message(content) for content in contents]
 
 

@@ -2,11 +2,14 @@
 
 import json
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
 from copilot_lsp.framing import MAX_MESSAGE_BYTES
+
 from tests.lsp.fake_host import FakeHost
 from tests.lsp.jrpc import Client, Json, at, inline
 
@@ -14,8 +17,15 @@ URI = "file:///w/a.py"
 COMPLETE = "textDocument/inlineCompletion"
 
 
-def messages_with_null_id(client: Client) -> list[int]:
-    return [client.responses[None]["error"]["code"]] if None in client.responses else []
+@pytest.fixture(scope="module")
+def running() -> Iterator[Client]:
+    """One server for all tests that leave nothing behind; it needs no host."""
+    folder = tempfile.mkdtemp(prefix="ss-")
+    with Client(env={**os.environ, "SLIPSTREAM_HOME": folder}) as client:
+        client.initialize(initializationOptions={"enabled": False})
+        yield client
+        assert client.stop() == 0
+    shutil.rmtree(folder)
 
 
 def codes_of(client: Client, data: bytes) -> int:
@@ -158,10 +168,9 @@ def test_shutdown_ends_what_runs(client: Client, host: FakeHost) -> None:
         (b"9" * 10_000, -32700),
     ],
 )
-def test_a_malformed_message_is_answered_and_the_next_one_too(client: Client, content: bytes, code: int) -> None:
-    client.initialize()
-    assert codes_of(client, framed(content)) == code
-    assert alive(client)
+def test_a_malformed_message_is_answered_and_the_next_one_too(running: Client, content: bytes, code: int) -> None:
+    assert codes_of(running, framed(content)) == code
+    assert alive(running)
 
 
 @pytest.mark.parametrize(
@@ -175,10 +184,9 @@ def test_a_malformed_message_is_answered_and_the_next_one_too(client: Client, co
         b"\x00" * 20_000,
     ],
 )
-def test_broken_framing_costs_nothing_else(client: Client, data: bytes) -> None:
-    client.initialize()
-    assert codes_of(client, data) in {-32700, -32600}
-    assert alive(client)
+def test_broken_framing_costs_nothing_else(running: Client, data: bytes) -> None:
+    assert codes_of(running, data) in {-32700, -32600}
+    assert alive(running)
 
 
 def test_a_message_of_the_largest_size_is_taken(client: Client, host: FakeHost) -> None:
@@ -189,19 +197,18 @@ def test_a_message_of_the_largest_size_is_taken(client: Client, host: FakeHost) 
     assert client.result(COMPLETE, inline("file:///w/b.py", 0, 4))["items"]
 
 
-def test_a_message_that_is_too_large_names_the_limit(client: Client) -> None:
-    client.initialize()
-    client.open(URI, "x" * (MAX_MESSAGE_BYTES + 1))
-    error = client.wait(None)["error"]
+def test_a_message_that_is_too_large_names_the_limit(running: Client) -> None:
+    running.responses.pop(None, None)
+    running.open(URI, "x" * (MAX_MESSAGE_BYTES + 1))
+    error = running.wait(None)["error"]
     assert error["code"] == -32600
     assert str(MAX_MESSAGE_BYTES) in error["message"]
-    assert alive(client)
+    assert alive(running)
 
 
 @pytest.mark.parametrize("method", ["unknown/request", "", "$/unknown", "textDocument/hover"])
-def test_an_unknown_request_is_answered(client: Client, method: str) -> None:
-    client.initialize()
-    assert client.error(method, {"position": at(0, 0)})["code"] == -32601
+def test_an_unknown_request_is_answered(running: Client, method: str) -> None:
+    assert running.error(method, {"position": at(0, 0)})["code"] == -32601
 
 
 @pytest.mark.parametrize(
@@ -220,17 +227,15 @@ def test_an_unknown_request_is_answered(client: Client, method: str) -> None:
         {"textDocument": {"uri": URI}, "position": at(0, 0), "partialResultToken": {}},
     ],
 )
-def test_params_that_do_not_fit_are_answered(client: Client, params: Any) -> None:
-    client.initialize()
-    assert client.error(COMPLETE, params)["code"] == -32602
-    assert alive(client)
+def test_params_that_do_not_fit_are_answered(running: Client, params: Any) -> None:
+    assert running.error(COMPLETE, params)["code"] == -32602
+    assert alive(running)
 
 
 @pytest.mark.parametrize("params", [None, 7, {}, {"command": "no-such-command"}])
-def test_params_of_a_typed_request_that_do_not_fit_are_answered(client: Client, params: Any) -> None:
-    client.initialize()
-    assert client.error("workspace/executeCommand", params)["code"] == -32602
-    assert alive(client)
+def test_params_of_a_typed_request_that_do_not_fit_are_answered(running: Client, params: Any) -> None:
+    assert running.error("workspace/executeCommand", params)["code"] == -32602
+    assert alive(running)
 
 
 @pytest.mark.parametrize(
@@ -250,11 +255,10 @@ def test_params_of_a_typed_request_that_do_not_fit_are_answered(client: Client, 
     ],
 )
 @pytest.mark.parametrize("params", [None, 7, [], {}, {"textDocument": {}, "id": {}, "event": 3}])
-def test_a_notification_that_does_not_fit_is_ignored(client: Client, method: str, params: Any) -> None:
-    client.initialize()
-    client.notify(method, params)
-    assert alive(client)
-    assert not client.of("window/showMessage")
+def test_a_notification_that_does_not_fit_is_ignored(running: Client, method: str, params: Any) -> None:
+    running.notify(method, params)
+    assert alive(running)
+    assert not running.of("window/showMessage")
 
 
 @pytest.mark.parametrize(
@@ -268,10 +272,9 @@ def test_a_notification_that_does_not_fit_is_ignored(client: Client, method: str
         {"id": "slipstream-1", "error": "no object"},
     ],
 )
-def test_a_response_that_nobody_waits_for_is_ignored(client: Client, response: Json) -> None:
-    client.initialize()
-    client.raw({"jsonrpc": "2.0", **response})
-    assert alive(client)
+def test_a_response_that_nobody_waits_for_is_ignored(running: Client, response: Json) -> None:
+    running.raw({"jsonrpc": "2.0", **response})
+    assert alive(running)
 
 
 def test_a_response_cannot_answer_a_request_of_the_client(client: Client, host: FakeHost) -> None:
@@ -297,9 +300,8 @@ def test_an_id_that_is_in_use_is_refused(client: Client, host: FakeHost) -> None
     assert client.wait("twice")["error"]["code"] == -32600
 
 
-def test_answers_carry_no_paths_of_ours(client: Client) -> None:
-    client.initialize()
+def test_answers_carry_no_paths_of_ours(running: Client) -> None:
     for method, params in [("workspace/executeCommand", {"command": "x"}), (COMPLETE, {}), ("nope", {})]:
-        error = client.error(method, params)
+        error = running.error(method, params)
         assert "data" not in error
         assert os.sep + "copilot" not in json.dumps(error)

@@ -179,8 +179,9 @@ def test_a_missing_part_of_the_installation_is_named(
     assert "lacks the Python module copilot.no_such_module" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("lines", [1, 100_000])
-def test_a_reader_that_leaves_is_no_mistake(lines: int) -> None:
+def test_a_reader_that_leaves_is_no_mistake(lines: int, unbuffered: str) -> None:
     """``slipstream ... | head``: whether the output is noticed to lead nowhere at once or at the very end."""
     program = (
         "import sys, types, copilot.cli as cli\n"
@@ -195,7 +196,13 @@ def test_a_reader_that_leaves_is_no_mistake(lines: int) -> None:
     os.close(reader)
     try:
         done = subprocess.run(
-            [sys.executable, "-c", program], stdout=writer, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+            [sys.executable, "-c", program],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         )
     finally:
         os.close(writer)

@@ -51,9 +51,7 @@ events = st.lists(st.tuples(texts, st.lists(texts, min_size=1, max_size=3)), max
 
 
 @given(events, st.sampled_from([b"\n", b"\r\n", b"\r"]), st.data())
-def test_the_chunking_makes_no_difference(
-    script: list[tuple[str, list[str]]], end: bytes, data: st.DataObject
-) -> None:
+def test_the_chunking_makes_no_difference(script: list[tuple[str, list[str]]], end: bytes, data: st.DataObject) -> None:
     stream = b""
     expected = []
     for number, (name, lines) in enumerate(script):

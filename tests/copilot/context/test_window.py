@@ -134,6 +134,19 @@ def test_a_suffix_ends_with_a_line_unless_that_leaves_little() -> None:
     assert window.infill_request(document, 0, 0).suffix == "x\n" + "z" * 3_998
 
 
+def test_a_suffix_of_short_lines_is_bounded_by_lines() -> None:
+    request = window.infill_request(made("a\n" * 1_000), 500, 1)
+    assert request.suffix == "\n" + "a\n" * 99
+
+
+def test_a_prefix_that_is_cut_between_two_lines_keeps_both_whole() -> None:
+    """4,000 characters are left out: exactly the first line."""
+    text = numbered(6, 4_000)
+    for caret, start in ((4 * 4_000 + 1, 4_000), (5 * 4_000, 4_000), (5 * 4_000 + 1, 8_000)):
+        line, column = divmod(caret, 4_000)
+        assert window.infill_request(made(text), line, column).prefix == text[start:caret]
+
+
 def test_the_whole_text_is_never_built(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: Document) -> str:
         raise AssertionError("built the whole text")

@@ -16,7 +16,7 @@ from copilot.serve.api import HostState, HostStatus
 from copilot.serve.claim import listening, only_one
 from copilot.serve.keeper import Loaded, Report
 from tests.fakes import ScriptedEngine
-from tests.hosts import running
+from tests.hosts import GUARD_SECONDS, running
 
 
 def look() -> Finding:
@@ -101,21 +101,16 @@ def test_something_that_is_no_socket() -> None:
     assert finding.next_step == f"Remove {paths.host_socket()}."
 
 
-async def test_a_stranger_on_the_socket() -> None:
-    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.close()
-
-    paths.make_private_dir(paths.runtime_dir())
-    async with await asyncio.start_unix_server(hang_up, str(paths.host_socket())):
-        finding = await asyncio.to_thread(look)
+def test_a_stranger_on_the_socket() -> None:
+    with listening(paths.host_socket()):
+        finding = host.host(host.ask_host(Settings(), timeout=0.5), paths.host_socket())
     assert finding.verdict is Verdict.FAIL
     assert "Something else listens" in finding.detail
 
 
-async def test_a_host_that_does_not_answer() -> None:
+def test_a_host_that_does_not_answer() -> None:
     with only_one(), listening(paths.host_socket()):
-        status = await asyncio.to_thread(host.ask_host, Settings(), 0.5)
-        finding = host.host(status, paths.host_socket())
+        finding = host.host(host.ask_host(Settings(), timeout=0.5), paths.host_socket())
     assert finding.verdict is Verdict.WARN
     assert "does not answer" in finding.detail
     assert "slipstream stop" in finding.next_step
@@ -129,14 +124,16 @@ async def test_a_host_that_is_ready() -> None:
 
 
 async def test_a_host_that_starts() -> None:
+    reported = asyncio.Event()
+
     async def load(report: Report) -> Loaded:
         report("Fetching the model", 0.1)
+        reported.set()
         await asyncio.Event().wait()
         raise AssertionError
 
-    async with running(load=load, ready=False) as found:
-        while (await found.client.status() or HostStatus(HostState.FAILED, "", 0)).detail != "Fetching the model":
-            await asyncio.sleep(0.01)
+    async with running(load=load, ready=False):
+        await asyncio.wait_for(reported.wait(), GUARD_SECONDS)
         finding = await asyncio.to_thread(look)
     assert finding.verdict is Verdict.OK
     assert "not ready yet: Fetching the model" in finding.detail

@@ -27,7 +27,7 @@ def test_the_first_processor_is_read() -> None:
     name, flags = machine.cpu_description(X86)
     assert name == "Intel(R) Core(TM) i7-8700 CPU @ 3.20GHz"
     assert flags == {"fpu", "sse2", "avx", "avx2", "fma", "f16c", "bmi2"}
-    assert machine.cpu_description(ARM) == ("", {"fp", "asimd", "asimddp"})
+    assert machine.cpu_description(ARM) == ("", frozenset({"fp", "asimd", "asimddp"}))
     assert machine.cpu_description("") == ("", frozenset())
 
 

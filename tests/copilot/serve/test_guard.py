@@ -1,5 +1,6 @@
 """What is refused before anything else looks at it, over the real socket."""
 
+import asyncio
 import json
 import socket
 
@@ -10,7 +11,7 @@ from copilot import paths
 from copilot.serve import guard
 from copilot.serve.api import MAX_BODY_BYTES
 from tests.fakes import ScriptedEngine
-from tests.hosts import GUARD_SECONDS, Running, running
+from tests.hosts import GUARD_SECONDS, Running, infill_bytes, running
 
 ROUTES = [
     ("POST", "/v1/infill"),
@@ -99,8 +100,6 @@ async def test_a_body_too_large_by_its_length_or_by_its_bytes() -> None:
 
 async def raw(request: bytes) -> tuple[int, bytes]:
     """Send bytes that no proper client would; the answer's status and body."""
-    import asyncio
-
     async with asyncio.timeout(GUARD_SECONDS):
         reader, writer = await asyncio.open_unix_connection(str(paths.host_socket()))
         writer.write(request)
@@ -113,9 +112,7 @@ async def raw(request: bytes) -> tuple[int, bytes]:
 async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "_BODY_SECONDS", 0.05)
     async with running(ScriptedEngine()):
-        status, _ = await raw(
-            b"POST /v1/infill HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
-        )
+        status, _ = await raw(infill_bytes(b"{", length=9))
     assert status == 408
 
 
@@ -123,10 +120,7 @@ async def test_a_client_that_leaves_in_its_body_is_nothing_to_talk_about(caplog:
     async with running(ScriptedEngine()) as host:
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(paths.host_socket()))
-            client.sendall(
-                b"POST /v1/infill HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                b"Content-Length: 9\r\n\r\n{"
-            )
+            client.sendall(infill_bytes(b"{", length=9))
         assert (await host.http.get("/health/live")).status_code == 200
     assert "error" not in caplog.text.lower()
 
@@ -167,7 +161,9 @@ async def test_infill_bodies_out_of_bounds_are_refused(wrong: object) -> None:
     assert code(response) == "invalid_request"
 
 
-@pytest.mark.parametrize("wrong", [b"", b"{", b"\xff\xfe", b'{"prefix": "\\ud800"}', b"[" * 100_000, b'{"prefix": NaN}'])
+@pytest.mark.parametrize(
+    "wrong", [b"", b"{", b"\xff\xfe", b'{"prefix": "\\ud800"}', b"[" * 100_000, b'{"prefix": NaN}']
+)
 @pytest.mark.parametrize("path", ["/v1/infill", "/v1/completions", "/v1/chat/completions"])
 async def test_what_is_no_json_is_refused(path: str, wrong: bytes) -> None:
     engine = ScriptedEngine()

@@ -21,7 +21,7 @@ from copilot.serve.api import DoneData, HostState, InfillBody, TokenData
 from copilot.serve.claim import answers, holder, listening, only_one
 from copilot.serve.service import Service
 from tests.fakes import ScriptedEngine
-from tests.hosts import GUARD_SECONDS, http_client, loads, running, settings, until
+from tests.hosts import GUARD_SECONDS, http_client, infill_bytes, loads, running, settings, until
 
 ROOT = Path(__file__).parents[3]
 LONG = InfillBody(prefix="x", max_tokens=2000)
@@ -131,20 +131,31 @@ async def test_draining_ends_long_and_waiting_streams_with_one_error(monkeypatch
     assert engine.closed
 
 
+async def test_what_waits_need_not_wait_for_the_end() -> None:
+    hold = asyncio.Event()
+    engine = ScriptedEngine(slots=1, hold=hold)
+    async with running(engine) as host, host.client.infill(LONG) as runs, host.client.infill(LONG) as waits:
+        await anext(runs)
+        host.host.stop()
+        with pytest.raises(HostError) as caught:
+            await anext(waits)
+        assert caught.value.code == "server_draining"
+        assert engine.busy == 1
+        hold.set()
+        assert isinstance([event async for event in runs][-1], DoneData)
+
+
 async def test_a_stalled_reader_does_not_keep_the_host_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_module, "_LEAVE_SECONDS", 0.2)
     engine = ScriptedEngine(["x" * 4000] * 2000)
     async with running(engine) as host:
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(paths.host_socket()))
-        body = b'{"prefix":"x","max_tokens":2000}'
-        connection.sendall(
-            b"POST /v1/infill HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-            b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
-        )
+        connection.sendall(infill_bytes(b'{"prefix":"x","max_tokens":2000}'))
         await until(lambda: engine.calls and engine.calls[0].ended)
         host.host.stop()
         await asyncio.wait_for(host.task, GUARD_SECONDS)
+        await until(lambda: host.host.connections == 0)
         connection.close()
 
 
@@ -208,6 +219,17 @@ async def test_a_host_that_waits_for_another_to_leave_takes_over() -> None:
             await asyncio.wait_for(other.wait(), 0.3)
     out, _ = await asyncio.wait_for(other.communicate(), GUARD_SECONDS)
     assert out == b"True\n"
+
+
+async def test_a_host_that_is_leaving_does_not_answer() -> None:
+    hold = asyncio.Event()
+    engine = ScriptedEngine(hold=hold)
+    async with running(engine) as host:
+        assert await asyncio.to_thread(answers)
+        async with host.client.infill(LONG) as stream:
+            await anext(stream)
+            host.host.stop()
+            assert not await asyncio.to_thread(answers)
 
 
 def test_who_asks_is_not_taken_for_the_host() -> None:

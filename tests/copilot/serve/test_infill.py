@@ -12,7 +12,7 @@ from copilot.engine.protocol import Layout
 from copilot.serve import delivery
 from copilot.serve.api import DoneData, ErrorData, InfillBody, Lane, ProgressData, StartData, TokenData
 from tests.fakes import ScriptedEngine
-from tests.hosts import GUARD_SECONDS, Running, running, settings, until
+from tests.hosts import GUARD_SECONDS, Running, infill_bytes, running, settings, until
 
 BODY = InfillBody(prefix="def f(x):\n    return ", suffix="\n", session="file:///a.py")
 
@@ -279,8 +279,7 @@ async def _stall(stream_body: bytes) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect(str(paths.host_socket()))
-    head = f"POST /v1/infill HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(stream_body)}\r\n\r\n"
-    connection.sendall(head.encode() + stream_body)
+    connection.sendall(infill_bytes(stream_body))
     return connection
 
 

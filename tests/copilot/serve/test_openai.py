@@ -164,7 +164,9 @@ async def test_what_we_do_not_do_is_refused_by_name(path: str, fields: dict[str,
     assert engine.calls == []
 
 
-@pytest.mark.parametrize("fields", [{"n": 1}, {"echo": False}, {"logprobs": None}, {"logit_bias": {}}, {"metadata": {}}])
+@pytest.mark.parametrize(
+    "fields", [{"n": 1}, {"echo": False}, {"logprobs": None}, {"logit_bias": {}}, {"metadata": {}}]
+)
 async def test_harmless_fields_are_ignored(fields: dict[str, Any]) -> None:
     async with running(ScriptedEngine()) as host:
         assert (await host.http.post("/v1/completions", json={"prompt": "x", **fields})).status_code == 200

@@ -1,5 +1,6 @@
 """Edits of every kind, in every encoding, against a plain reference document."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copilot.text.document import Change, Document
+from copilot.text.lines import Lines
 from copilot.text.position import Position, PositionEncoding, Range
 from tests.copilot.text.reference import ReferenceDocument, units_of
 
@@ -31,6 +33,15 @@ edits = st.lists(st.builds(Change, st.builds(Range, positions, positions), texts
 encodings = pytest.mark.parametrize("encoding", list(PositionEncoding))
 
 
+@pytest.fixture(autouse=True, scope="module", params=[2, 256])
+def chunk(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Small chunks bring the seams between them into short documents."""
+    size: int = request.param
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Lines, "CHUNK", size)
+        yield size
+
+
 def assert_same(document: Document, reference: ReferenceDocument) -> None:
     assert units_of(document.text) == reference.units
     spans = list(reference.line_spans())
@@ -47,7 +58,7 @@ def offset(document: Document, line: int, column: int) -> int:
 
 
 @encodings
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(text=texts, sequence=edits)
 def test_edits_leave_the_text_the_editor_has(encoding: PositionEncoding, text: str, sequence: list[Change]) -> None:
     document = Document.from_text("file:///a.py", "python", 0, text)

@@ -1,43 +1,55 @@
+from collections.abc import Iterator
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copilot.text.lines import content_length, split_lines, to_newlines, with_line_ending
+from copilot.text.lines import Lines
 
 
-@pytest.mark.parametrize(
-    ("text", "lines"),
-    [
-        ("", [""]),
-        ("a", ["a"]),
-        ("a\n", ["a\n", ""]),
-        ("a\r\nb\rc\nd", ["a\r\n", "b\r", "c\n", "d"]),
-        ("\r\r\n\n", ["\r", "\r\n", "\n", ""]),
-        ("a\r", ["a\r", ""]),
-        ("a\x0cb\u2028c\x85", ["a\x0cb\u2028c\x85"]),
-    ],
+@pytest.fixture(autouse=True, scope="module", params=[1, 3, 256])
+def chunk(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Small chunks bring the seams between them into short documents."""
+    size: int = request.param
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Lines, "CHUNK", size)
+        yield size
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    count=st.integers(1, 40),
+    edits=st.lists(st.tuples(st.integers(0, 40), st.integers(1, 12), st.integers(0, 12)), max_size=8),
+    ends=st.tuples(*[st.none() | st.integers(-45, 45)] * 2),
 )
-def test_lines_keep_their_terminators(text: str, lines: list[str]) -> None:
-    assert split_lines(text) == lines
+def test_lines_are_a_list_that_never_changes(
+    count: int, edits: list[tuple[int, int, int]], ends: tuple[int | None, int | None]
+) -> None:
+    lines = Lines.of("\n".join(map(str, range(count))))
+    plain = list(lines)
+    for number, (first, dropped, added) in enumerate(edits):
+        if first >= len(plain) or (added == 0 and first == 0 and dropped >= len(plain)):
+            continue
+        after = min(first + dropped, len(plain))
+        new = [f"edit {number}.{at}\n" for at in range(added)]
+        before, was = lines, list(plain)
+        lines = lines.replaced(first, after, new)
+        plain[first:after] = new
+        assert list(before) == was
+    assert len(lines) == len(plain)
+    assert list(lines) == plain
+    assert [lines[at] for at in range(-len(plain), len(plain))] == plain + plain
+    for step in (None, 2, -1):
+        assert lines[ends[0] : ends[1] : step] == tuple(plain[ends[0] : ends[1] : step])
+    for outside in (len(plain), -len(plain) - 1):
+        with pytest.raises(IndexError):
+            lines[outside]
 
 
-@given(st.text(st.sampled_from("a\r\n\x0c\u2028")))
-def test_no_character_is_lost(text: str) -> None:
-    lines = split_lines(text)
-    assert "".join(lines) == text
-    for line in lines:
-        content, terminator = line[: content_length(line)], line[content_length(line) :]
-        assert not {"\r", "\n"} & set(content)
-        assert terminator in ("", "\n", "\r", "\r\n")
-
-
-def test_a_huge_last_line_is_no_trouble() -> None:
-    """Takes hours where the cost grows with the square of the line."""
-    huge = "x" * 5_000_000
-    assert split_lines(f"a\r\n{huge}") == ["a\r\n", huge]
-
-
-def test_line_ends_go_to_the_model_as_newlines_and_back_as_the_editor_has_them() -> None:
-    assert to_newlines("a\r\nb\rc\nd\r\r\n") == "a\nb\nc\nd\n\n"
-    assert with_line_ending("a\nb\n", "\r\n") == "a\r\nb\r\n"
-    assert with_line_ending("a\nb\n", "\n") == "a\nb\n"
+def test_lines_with_the_same_text_are_equal_however_they_came_about() -> None:
+    made = Lines.of("a\nb\nc\nd\ne")
+    edited = Lines.of("a\nX\nd\ne").replaced(1, 2, ["b\n", "c\n"])
+    assert made == edited
+    assert hash(made) == hash(edited)
+    assert made != Lines.of("a\nb")
+    assert "secret" not in repr(Lines.of("secret")), "a log must not show text by accident"

@@ -2,12 +2,12 @@ import pytest
 
 from copilot.text.position import Position, PositionEncoding, to_code_points, to_units
 
-LINE = "aé中😀\ud83d!"
+LINE = "aé中😀\ud83d!\ude00"
 # Units before each code point of LINE and at its end.
 UNITS = {
-    PositionEncoding.UTF8: [0, 1, 3, 6, 10, 13, 14],
-    PositionEncoding.UTF16: [0, 1, 2, 3, 5, 6, 7],
-    PositionEncoding.UTF32: [0, 1, 2, 3, 4, 5, 6],
+    PositionEncoding.UTF8: [0, 1, 3, 6, 10, 13, 14, 17],
+    PositionEncoding.UTF16: [0, 1, 2, 3, 5, 6, 7, 8],
+    PositionEncoding.UTF32: [0, 1, 2, 3, 4, 5, 6, 7],
 }
 
 

@@ -59,17 +59,19 @@ def test_a_whole_text_brings_a_document_back_into_step() -> None:
     store = opened()
     with pytest.raises(SlipstreamError):
         store.change(URI, 5, [insertion(0, 0, "X")])
-    store.change(URI, 7, [insertion(0, 0, "lost"), Change(None, "whole"), insertion(0, 5, "!")])
+    store.change(URI, 7, [insertion(0, 0, "lost"), Change(None, "older"), Change(None, "whole"), insertion(0, 5, "!")])
     assert store.get(URI).text == "whole!"
     store.change(URI, 8, [insertion(0, 0, "Y")])
     assert store.get(URI).text == "Ywhole!"
 
 
-def test_opening_again_brings_a_document_back_into_step() -> None:
+@pytest.mark.parametrize("closed_first", [True, False])
+def test_opening_again_brings_a_document_back_into_step(closed_first: bool) -> None:
     store = opened()
     with pytest.raises(SlipstreamError):
         store.change(URI, 5, [insertion(0, 0, "X")])
-    store.close(URI)
+    if closed_first:
+        store.close(URI)
     store.open(URI, "python", 1, "fresh")
     assert store.change(URI, 2, [insertion(0, 0, "X")]).text == "Xfresh"
 
@@ -86,6 +88,7 @@ def test_a_document_that_is_not_open_is_named() -> None:
     store.close(URI)
     store.close(URI)
     assert URI not in store
+    assert len(store) == 0
     with pytest.raises(SlipstreamError) as of_get:
         store.get(URI)
     with pytest.raises(SlipstreamError) as of_change:

@@ -23,7 +23,9 @@ class Asked:
 
 
 class Reply:
-    """What to answer; ``cut`` is how many bytes of the body come before the connection breaks."""
+    """What to answer; ``cut`` is how many bytes of the body come before the connection breaks, ``hold`` is waited for
+    after the head.
+    """
 
     def __init__(
         self, status: int, body: bytes = b"", headers: dict[str, str] | None = None, cut: int | None = None
@@ -32,6 +34,7 @@ class Reply:
         self.body = body
         self.headers = headers or {}
         self.cut = cut
+        self.hold: threading.Event | None = None
 
 
 class HubServer:
@@ -44,7 +47,11 @@ class HubServer:
         self.answer: Callable[[Asked], Reply] = self.right
         self.api: dict[str, Any] = {}
         self.hold = threading.Event()
+        """While it is not set, nothing is answered."""
         self.hold.set()
+        self.stall_after: int | None = None
+        """Answers go silent after so many bytes of the body."""
+        self.stopped = threading.Event()
         self._lock = threading.Lock()
         outer = self
 
@@ -63,7 +70,13 @@ class HubServer:
                     for name, text in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
                         self.send_header(name, text)
                     self.end_headers()
-                    self.wfile.write(reply.body[: reply.cut])
+                    if reply.hold:
+                        reply.hold.wait(60)
+                    if outer.stall_after is not None:
+                        self.wfile.write(reply.body[: outer.stall_after])
+                        outer.stopped.wait(60)
+                    else:
+                        self.wfile.write(reply.body[: reply.cut])
                 self.close_connection = reply.cut is not None
 
             def log_message(self, format: str, *args: object) -> None:
@@ -109,6 +122,7 @@ class HubServer:
             yield self
         finally:
             self.hold.set()
+            self.stopped.set()
             self._server.shutdown()
             self._server.server_close()
             thread.join(10)

@@ -107,7 +107,7 @@ def test_other_folders_are_refused(tmp_path: Path) -> None:
         safetensors.check_exl2(tiny.exl2_folder(tmp_path / "gptq", quantization_config={"quant_method": "gptq"}))
     empty = tiny.exl2_folder(tmp_path / "empty")
     (empty / "output.safetensors").unlink()
-    with pytest.raises(SlipstreamError, match="no .safetensors file"):
+    with pytest.raises(SlipstreamError, match=r"no \.safetensors file"):
         safetensors.check_exl2(empty)
     damaged = tiny.exl2_folder(tmp_path / "damaged")
     (damaged / "output.safetensors").write_bytes(bytes(8))

@@ -1,0 +1,360 @@
+"""The llama.cpp backend, through ``xllamacpp``. Runs inside the worker process; blocks; called from several threads.
+
+What was measured with xllamacpp 2026.10.11549 and is built upon:
+
+- A callback that returns true cancels a generation; while a prompt is prefilled there is a callback for each step of
+  ``n_batch`` tokens, if ``return_progress`` is on. The finished steps stay in the KV cache.
+- A control token that ends a text for the model ends the generation. Any other is generated on and on, invisible,
+  unless it is named in ``preserved_tokens``: then it is spelled out, so that a stop string can find it.
+- Errors come as a chunk. An exception in the callback is swallowed.
+- The server that it starts listens, always: here on a socket in a private folder, with a random key.
+"""
+
+import contextlib
+import http.client
+import os
+import secrets
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from copilot.engine import planning
+from copilot.engine.protocol import Finish, FinishReason, Part, Progress, PromptPlan, SamplingParams
+from copilot.engine.slots import Slots
+from copilot.engine.tokenizer import Tokenizer
+from copilot.engine.wire import Event, Load, Loaded
+from copilot.errors import SlipstreamError
+
+_READ = 16 * 1024 * 1024
+_BPE = 2  # LLAMA_VOCAB_TYPE_BPE in llama.h
+
+Emit = Callable[[Event], None]
+
+
+class Cancellation:
+    """Set by one thread, looked at by the one that generates."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    def __call__(self) -> bool:
+        return self._event.is_set()
+
+
+class LlamaCpp:
+    """One loaded model. Raises :class:`SlipstreamError` with code ``engine_failed`` when it can't be loaded.
+
+    Loading holds the interpreter's lock: no other thread runs meanwhile, and no signal handler.
+    """
+
+    def __init__(self, load: Load, report: Callable[[float], None]) -> None:
+        self._folder = Path(load.folder)
+        key = secrets.token_hex(16)
+        address = self._folder / "llama.sock"
+        _read_ahead(Path(load.path), report)
+        try:
+            import xllamacpp
+
+            self._server = xllamacpp.Server(_parameters(xllamacpp.CommonParams(), load, address, key))
+        except (ImportError, RuntimeError, ValueError) as error:
+            raise _not_loaded(load, error) from error
+        address.chmod(0o600)
+        self._api = _Api(address, key)
+        meta = self._api.call("GET", "/v1/models")["data"][0]["meta"]
+        self.loaded = Loaded(
+            context_length=min(meta["n_ctx"], meta["n_ctx_train"], load.context_tokens), version=xllamacpp.__version__
+        )
+        self._slots = Slots(load.slots, meta["n_ctx"])
+        self._tokenizer = Tokenizer(
+            lambda body: self._api.call("POST", "/tokenize", body), name=load.name, blockwise=meta["vocab_type"] == _BPE
+        )
+
+    def count(self, text: str) -> int:
+        return len(self._tokenizer.content(text))
+
+    def generate(
+        self, id: int, plan: PromptPlan, params: SamplingParams, cancelled: Cancellation, emit: Emit
+    ) -> Finish:
+        """Run one generation to its end; what comes out goes to ``emit``, from this thread.
+
+        Raises :class:`SlipstreamError`, with code ``context_too_long`` or ``missing_control_token`` among others.
+        """
+        max_tokens = max(1, params.max_tokens)
+        ids = self._prompt(plan, max_tokens)
+        slot = self._slots.acquire(ids, len(ids) + max_tokens, cancelled)
+        if slot is None:
+            return Finish(reason=FinishReason.CANCELLED, prompt_tokens=len(ids), reused_tokens=0, generated_tokens=0)
+        run = _Run(id, len(ids), cancelled, emit)
+        try:
+            request = {
+                "prompt": ids,
+                "id_slot": slot,
+                "max_tokens": max_tokens,
+                "stream": True,
+                "return_progress": True,
+                "cache_prompt": True,
+                "stop": list(dict.fromkeys(stop for stop in (*plan.stop, *params.stop, *plan.controls) if stop)),
+                "preserved_tokens": list(plan.controls),
+                **_sampling(params),
+            }
+            self._server.handle_completions(request, run.take)
+        finally:
+            self._slots.release(slot, run.processed)
+        return run.finish()
+
+    def wake(self) -> None:
+        """To be called after a :class:`Cancellation` was set: its generation may be waiting for a slot."""
+        self._slots.wake()
+
+    def close(self) -> None:
+        """Remove what it left on disk. The process ends next; the native threads end with it."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _prompt(self, plan: PromptPlan, max_tokens: int) -> list[int]:
+        parts = [
+            (part, [self._tokenizer.control(part.text)] if part.control else self._tokenizer.content(part.text))
+            for part in plan.parts
+        ]
+        if plan.bos and (bos := list(self._tokenizer.begin_of_text())) and (not parts or parts[0][1] != bos):
+            parts.insert(0, (Part(text="", name="bos", control=True), bos))
+        fitted = planning.fit(
+            parts,
+            context_length=self.loaded.context_length,
+            max_tokens=max_tokens,
+            recent=self._slots.recent(),
+        )
+        if not fitted.ids:
+            raise SlipstreamError("There is no text to continue.", hint="Send some text.", code="empty_prompt")
+        return fitted.ids
+
+
+class _Run:
+    """One generation's chunks, as llama.cpp sends them, to events. Counts even when it ends without saying so."""
+
+    def __init__(self, id: int, prompt_tokens: int, cancelled: Cancellation, emit: Emit) -> None:
+        self.processed = 0
+        """Tokens of the prompt that are in the KV cache."""
+        self._id = id
+        self._prompt_tokens = prompt_tokens
+        self._cancelled = cancelled
+        self._emit = emit
+        self._reused = 0
+        self._generated = 0
+        self._finish: Finish | None = None
+        self._failure: SlipstreamError | None = None
+
+    def take(self, chunk: dict[str, Any]) -> bool:
+        """The callback. Returns whether to cancel."""
+        try:
+            self._take(chunk)
+        except Exception as error:
+            # xllamacpp would swallow it and go on.
+            self._failure = SlipstreamError(
+                "The engine answered in a way that is not understood.",
+                hint=f"The installed xllamacpp may be too new ({type(error).__name__}).",
+                code="engine_failed",
+            )
+        return self._failure is not None or self._cancelled()
+
+    def finish(self) -> Finish:
+        if self._failure is not None:
+            raise self._failure
+        if self._finish is not None:
+            return self._finish
+        return Finish(
+            reason=FinishReason.CANCELLED,
+            prompt_tokens=self._prompt_tokens,
+            reused_tokens=self._reused,
+            generated_tokens=self._generated,
+        )
+
+    def _take(self, chunk: dict[str, Any]) -> None:
+        at = time.monotonic()
+        if error := chunk.get("error"):
+            self._failure = _refused(error)
+            return
+        if progress := chunk.get("prompt_progress"):
+            self._reused = progress["cache"]
+            self.processed = progress["processed"]
+            state = Progress(processed=progress["processed"], total=progress["total"], reused=progress["cache"])
+            self._emit(Event(id=self._id, at=at, progress=state))
+        choice = chunk["choices"][0]
+        for event in self._events(choice, at):
+            self._generated += 1
+            self._emit(event)
+        if choice["finish_reason"]:
+            timings = chunk["timings"]
+            self.processed = self._prompt_tokens
+            self._finish = Finish(
+                reason=FinishReason.LENGTH if choice["finish_reason"] == "length" else FinishReason.STOP,
+                prompt_tokens=self._prompt_tokens,
+                reused_tokens=timings["cache_n"],
+                generated_tokens=timings["predicted_n"],
+                prefill_ms=timings["prompt_ms"],
+                decode_ms=timings["predicted_ms"],
+            )
+
+    def _events(self, choice: dict[str, Any], at: float) -> Iterator[Event]:
+        data = choice["text"].encode("utf-8", "surrogatepass")
+        # A chunk has several tokens when text was held back for a stop string; the text comes with the last of them.
+        tokens = (choice["logprobs"] or {}).get("content") or []
+        for number, token in enumerate(tokens, 1):
+            yield Event(
+                id=self._id,
+                at=at,
+                data=data if number == len(tokens) else b"",
+                token_id=token["id"],
+                logprob=token["logprob"],
+            )
+        if data and not tokens:
+            yield Event(id=self._id, at=at, data=data)
+
+
+class _Api:
+    """JSON over the server's socket; one connection, kept open while the server does."""
+
+    def __init__(self, address: Path, key: str) -> None:
+        self._address = str(address)
+        self._headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+        self._connection: _UnixConnection | None = None
+        self._lock = threading.Lock()
+
+    def call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
+        data = None if body is None else msgspec.json.encode(body)
+        with self._lock:
+            if self._connection is not None:
+                # The server closes a connection after some seconds or requests.
+                with contextlib.suppress(http.client.HTTPException, OSError):
+                    return self._exchange(self._connection, method, path, data)
+                self._connection.close()
+            self._connection = _UnixConnection(self._address)
+            return self._exchange(self._connection, method, path, data)
+
+    def _exchange(self, connection: "_UnixConnection", method: str, path: str, data: bytes | None) -> Any:
+        connection.request(method, path, data, self._headers)
+        response = connection.getresponse()
+        content = response.read()
+        if response.status != http.HTTPStatus.OK:
+            raise SlipstreamError(
+                f"The engine refused {path} with status {response.status}.",
+                hint="This is a mistake in Slipstream; please report it.",
+                code="engine_failed",
+            )
+        return msgspec.json.decode(content)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, address: str) -> None:
+        super().__init__("localhost", timeout=60)
+        self._address = address
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._address)
+
+
+def _parameters(params: Any, load: Load, address: Path, key: str) -> Any:
+    threads = load.threads or _cores()
+    params.model.path = load.path
+    params.n_ctx = load.context_tokens
+    params.n_parallel = load.slots
+    # A cancel waits for one step, so logical and physical batch are the same.
+    params.n_batch = params.n_ubatch = load.batch_tokens
+    params.n_gpu_layers = load.gpu_layers
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    # Any slot may use the whole context. Prompts are kept in the slots only, not copied to memory besides.
+    params.kv_unified = True
+    params.cache_ram_mib = 0
+    params.cache_idle_slots = False
+    params.hostnames = [str(address)]
+    params.api_keys = [key]
+    params.endpoint_slots = False
+    params.ui = False
+    params.verbosity = 0
+    return params
+
+
+def _cores() -> int:
+    """Physical cores that this process may use: on a busy or shared core every other one waits for its thread."""
+    import psutil
+
+    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
+    return max(1, min(physical, allowed))
+
+
+def _read_ahead(path: Path, report: Callable[[float], None]) -> None:
+    """Read the file once, front to back: from a cold disk this is what loading costs, and it can tell how far it is."""
+    buffer = memoryview(bytearray(_READ))
+    try:
+        with path.open("rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            done = 0
+            while count := file.readinto(buffer):
+                done += count
+                report(min(1.0, done / max(1, size)))
+    except OSError as error:
+        raise SlipstreamError(
+            f"The model file {path} can't be read: {error.strerror}.",
+            hint="Get it again with `slipstream models pull`.",
+            code="engine_failed",
+        ) from error
+
+
+def _not_loaded(load: Load, error: Exception) -> SlipstreamError:
+    if isinstance(error, ImportError):
+        return SlipstreamError(
+            f"The llama.cpp engine can't be used: {error}.",
+            hint="Install it with `pip install 'slipstream-copilot[cpu]'`.",
+            code="engine_failed",
+        )
+    return SlipstreamError(
+        f"llama.cpp could not load the model {load.name} from {load.path}.",
+        hint="Check the file with `slipstream models verify`; with little memory, lower engine.context_tokens.",
+        code="engine_failed",
+    )
+
+
+def _refused(error: Mapping[str, Any]) -> SlipstreamError:
+    if error.get("type") == "exceed_context_size_error":
+        return SlipstreamError(
+            f"The prompt has {error.get('n_prompt_tokens')} tokens, the model's context {error.get('n_ctx')}.",
+            hint="Shorten the prompt, or raise engine.context_tokens.",
+            code="context_too_long",
+        )
+    # Not its message: that may quote the prompt.
+    return SlipstreamError(
+        f"llama.cpp refused the request ({error.get('type')}).",
+        hint="Ask again; if it stays so, restart the host with `slipstream stop`.",
+        code="engine_failed",
+        retryable=True,
+    )
+
+
+def _sampling(params: SamplingParams) -> dict[str, object]:
+    """Only what was asked for: llama.cpp's defaults cut the distribution further (top_k 40, top_p 0.95, min_p 0.05)."""
+    fields: dict[str, object] = {"temperature": max(0.0, params.temperature)}
+    if params.seed is not None:
+        fields["seed"] = params.seed % 0xFFFF_FFFF  # the largest 32-bit value means random
+    if params.logprobs:
+        fields["logprobs"] = 1
+    if params.temperature <= 0:
+        return fields | {"samplers": ["top_k"], "top_k": 1}
+    samplers = []
+    if params.top_k > 0:
+        samplers.append("top_k")
+        fields["top_k"] = params.top_k
+    if params.top_p < 1:
+        samplers.append("top_p")
+        fields["top_p"] = params.top_p
+    return fields | {"samplers": [*samplers, "temperature"]}

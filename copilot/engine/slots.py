@@ -1,0 +1,93 @@
+"""Which KV cache slot a generation gets, and when there is room for it. Threads wait here; nothing is computed.
+
+llama.cpp can choose a slot itself, by the share of the *new* prompt that a slot holds already. That gave two prompts
+with a common beginning the same slot, so that each overwrote the other's cache (two of 330 tokens with 160 in common,
+in turn: 160 reused each time; with a slot each: all but one). And it has no admission: with one KV cache for all
+slots, two generations that outgrow it together both fail.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+
+class Slots:
+    """``count`` slots that share a KV cache of ``tokens``.
+
+    What idle slots hold does not count: llama.cpp drops it when a running generation needs the cells.
+    """
+
+    def __init__(self, count: int, tokens: int) -> None:
+        self._slots = [_Slot() for _ in range(count)]
+        self._free_tokens = tokens
+        self._changed = threading.Condition()
+
+    def recent(self) -> list[Sequence[int]]:
+        """The prompts whose KV cache may still be there."""
+        with self._changed:
+            return [slot.ids for slot in self._slots if slot.ids]
+
+    def acquire(self, ids: Sequence[int], tokens: int, cancelled: Callable[[], bool]) -> int | None:
+        """Wait for a slot, and for ``tokens`` cells; return the slot's number, or None once ``cancelled``.
+
+        Whoever fits goes first: a completion isn't held up by a conversation that waits for room. ``tokens`` must not
+        be more than there are.
+        """
+        with self._changed:
+            while not cancelled():
+                number = choose(self._slots, ids)
+                if number is not None and tokens <= self._free_tokens:
+                    self._free_tokens -= tokens
+                    slot = self._slots[number]
+                    slot.reserved = tokens
+                    slot.ids = ids
+                    return number
+                self._changed.wait()
+            return None
+
+    def release(self, number: int, processed: int) -> None:
+        """Give the slot back with the first ``processed`` tokens of its prompt in the KV cache."""
+        with self._changed:
+            slot = self._slots[number]
+            self._free_tokens += slot.reserved
+            slot.reserved = 0
+            slot.ids = slot.ids[:processed]
+            slot.used_at = time.monotonic()
+            self._changed.notify_all()
+
+    def wake(self) -> None:
+        """Have those who wait look whether they are cancelled."""
+        with self._changed:
+            self._changed.notify_all()
+
+
+class _Slot:
+    def __init__(self) -> None:
+        self.ids: Sequence[int] = ()
+        self.reserved = 0
+        """Cells of a running generation; 0 when idle."""
+        self.used_at = 0.0
+
+
+def choose(slots: Sequence[_Slot], ids: Sequence[int]) -> int | None:
+    """Return the number of the idle slot to use, or None.
+
+    The one with the most leading tokens of ``ids``, if that is at least half of what it holds: more is gained than is
+    overwritten. Otherwise the one unused for longest.
+    """
+    idle = [number for number, slot in enumerate(slots) if not slot.reserved]
+    if not idle:
+        return None
+    shared = {number: shared_tokens(slots[number].ids, ids) for number in idle}
+    best = max(idle, key=lambda number: shared[number])
+    if shared[best] and 2 * shared[best] >= len(slots[best].ids):
+        return best
+    return min(idle, key=lambda number: slots[number].used_at)
+
+
+def shared_tokens(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many leading tokens are the same."""
+    for at, (mine, theirs) in enumerate(zip(one, other, strict=False)):
+        if mine != theirs:
+            return at
+    return min(len(one), len(other))

@@ -1,0 +1,51 @@
+"""Where a suggestion goes: from an editor's position to ours and back. No I/O."""
+
+from typing import NamedTuple
+
+from copilot.text.document import Change, Document
+from copilot.text.position import PositionEncoding, Range
+from copilot_lsp.messages import InlineCompletionParams, Json
+
+
+class Caret(NamedTuple):
+    """The document as a suggestion sees it, and line and column (code points) where it begins.
+
+    ``range`` is what the answer replaces, in the client's units, on one line; ``lead`` is text that is not in the
+    client's document yet and that the answer begins with.
+    """
+
+    document: Document
+    line: int
+    column: int
+    range: Range
+    lead: str = ""
+
+    def answer(self, text: str) -> Json:
+        """An ``InlineCompletionList`` with ``text``; an empty one hides what was shown before, which null does not."""
+        if not text:
+            return {"items": []}
+        start, end = self.range.start, self.range.end
+        span = {
+            "start": {"line": start.line, "character": start.character},
+            "end": {"line": end.line, "character": end.character},
+        }
+        return {"items": [{"insertText": self.lead + text, "range": span}]}
+
+
+def locate(document: Document, params: InlineCompletionParams, encoding: PositionEncoding) -> Caret | None:
+    """The caret of a request; None where the entry selected in the editor's popup does not end there.
+
+    With an entry selected the suggestion goes on behind it, as if it were in the text already: an editor shows only
+    suggestions that begin with it.
+    """
+    line, column = document.split_at(params.position, encoding)
+    selected = params.context.selected_completion_info if params.context is not None else None
+    if selected is None:
+        here = document.position_at(line, column, encoding)
+        return Caret(document, line, column, Range(here, here))
+    start_line, start = document.split_at(selected.range.start, encoding)
+    end = document.split_at(selected.range.end, encoding)
+    if start_line != line or start > column or end != (line, column) or set("\r\n") & set(selected.text):
+        return None
+    after = document.apply([Change(selected.range, selected.text)], encoding)
+    return Caret(after, line, start + len(selected.text), selected.range, selected.text)

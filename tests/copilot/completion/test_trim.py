@@ -1,0 +1,175 @@
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from copilot.completion.trim import Trimmer
+
+CARET = "‸"
+
+
+class Case(NamedTuple):
+    name: str
+    code: str
+    raw: str
+    want: str
+    language: str | None = None
+
+    def trimmer(self, max_lines: int = 12) -> Trimmer:
+        prefix, suffix = self.code.split(CARET)
+        return Trimmer(prefix, suffix, self.language, max_lines)
+
+
+CASES = [
+    Case(**table) for table in tomllib.loads(Path(__file__).with_name("cases.toml").read_text(encoding="utf-8"))["case"]
+]
+by_name = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+def trimmed(trimmer: Trimmer, *pieces: str) -> str:
+    shown = ""
+    for piece in pieces:
+        shown += trimmer.feed(piece)
+    return shown + trimmer.finish()
+
+
+@by_name
+def test_cases(case: Case) -> None:
+    assert trimmed(case.trimmer(), case.raw) == case.want
+
+
+@by_name
+def test_character_by_character_is_the_same(case: Case) -> None:
+    assert trimmed(case.trimmer(), *case.raw) == case.want
+
+
+def test_names_of_cases_are_unique() -> None:
+    assert len({case.name for case in CASES}) == len(CASES)
+
+
+def first_shown_after(trimmer: Trimmer, raw: str) -> str:
+    for count, char in enumerate(raw, 1):
+        if trimmer.feed(char):
+            return raw[:count]
+    return raw
+
+
+def test_text_is_shown_before_its_line_is_whole() -> None:
+    assert first_shown_after(Trimmer("x = ", "\n"), "compute(1)\n") == "c"
+    # ... but not while it may turn out to be the next line again.
+    assert first_shown_after(Trimmer("", "\nresult = g()\n"), "result = f(1)\n") == "result = f"
+
+
+def test_done_as_soon_as_the_statement_is_whole() -> None:
+    unfinished, finished = (Trimmer("def f():\n    return ", "\n", "python") for _ in range(2))
+    unfinished.feed("1")
+    finished.feed("1\n")
+    assert (unfinished.done, finished.done) == (False, True)
+    assert finished.feed("anything") == ""
+    assert finished.finish() == ""
+
+
+def test_done_at_the_bracket_that_the_editor_closed() -> None:
+    trimmer = Trimmer("print(", ")\n", "python")
+    assert trimmer.feed("x)") == "x"
+    assert trimmer.done
+
+
+def test_done_at_the_first_letter_of_a_shallower_line() -> None:
+    trimmer = Trimmer("def f():\n    ", "", "python")
+    assert trimmer.feed("return 1\n\n\nd") == "return 1"
+    assert trimmer.done
+
+
+def test_lines_are_counted_with_the_blank_ones_between() -> None:
+    raw = "a = 1\n\n    b = 2\n    c = 3\n"
+    assert trimmed(Trimmer("def f():\n    ", "", "python", max_lines=1), raw) == "a = 1"
+    assert trimmed(Trimmer("def f():\n    ", "", "python", max_lines=2), raw) == "a = 1"
+    assert trimmed(Trimmer("def f():\n    ", "", "python", max_lines=3), raw) == "a = 1\n\n    b = 2"
+
+
+def test_carriage_returns_of_a_model_are_dropped() -> None:
+    assert trimmed(Trimmer("", "", "python"), "a = 1\r\nb = 2\r\n") == "a = 1\nb = 2"
+
+
+# Text made of what the rules look at, so that random text meets them.
+_WORDS = ["    ", "\n    ", "\n\n", "x", "x = 1", "return x", "else:", "if x:", "def f(", "foo", ", b)", "end"]
+_MARKS = ["```", "<|fim_", "/*", "*/", '"""']
+_pieces = st.sampled_from([*"()[]{}\"'`:,;. \t\n#", *_WORDS, *_MARKS])
+_text = st.lists(_pieces, max_size=14).map("".join)
+_language = st.sampled_from([None, "python", "javascript", "rust", "go", "ruby", "markdown", "html", "shellscript"])
+
+
+@st.composite
+def _chunked(draw: st.DrawFn) -> tuple[str, list[str]]:
+    text = draw(_text)
+    cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)))
+    return text, [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+
+
+@settings(max_examples=400)
+@given(_text, _text, _language, _chunked())
+def test_chunking_changes_nothing(
+    prefix: str, suffix: str, language: str | None, chunked: tuple[str, list[str]]
+) -> None:
+    raw, chunks = chunked
+    assert trimmed(Trimmer(prefix, suffix, language), *chunks) == trimmed(Trimmer(prefix, suffix, language), raw)
+
+
+@settings(max_examples=400)
+@given(_text, _text, _language, _text)
+def test_what_every_suggestion_is(prefix: str, suffix: str, language: str | None, raw: str) -> None:
+    shown = trimmed(Trimmer(prefix, suffix, language), raw)
+    rest = suffix.partition("\n")[0]
+    assert shown == "" or shown.strip()
+    assert len(shown.split("\n")) <= 13
+    if rest.strip():
+        assert "\n" not in shown
+    else:
+        assert shown == shown.rstrip()
+    if shown:
+        # Nothing is invented: but for white space it is a stretch of what the model wrote.
+        assert "".join(shown.split()) in "".join(raw.split())
+
+
+@settings(max_examples=200)
+@given(_text, _text, _language, _text, _text)
+def test_more_text_never_takes_anything_back(
+    prefix: str, suffix: str, language: str | None, raw: str, more: str
+) -> None:
+    trimmer = Trimmer(prefix, suffix, language)
+    early = trimmer.feed(raw)
+    late = trimmer.feed(more)
+    whole = Trimmer(prefix, suffix, language)
+    assert whole.feed(raw + more) == early + late
+    if trimmer.done:
+        assert trimmer.finish() == ""
+
+
+class _Watched(Trimmer):
+    """Fails when a rule would have cut what was let go already."""
+
+    def _send(self, end: int) -> None:
+        assert end >= self._sent
+        super()._send(end)
+
+
+@settings(max_examples=600)
+@given(_text, _text, _language, _text)
+def test_what_was_let_go_is_never_found_to_be_wrong(prefix: str, suffix: str, language: str | None, raw: str) -> None:
+    trimmed(_Watched(prefix, suffix, language), raw)
+
+
+@by_name
+def test_nor_in_the_cases(case: Case) -> None:
+    prefix, suffix = case.code.split(CARET)
+    trimmed(_Watched(prefix, suffix, case.language), case.raw)
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=60), st.text(max_size=40), _language, st.text(max_size=80))
+def test_any_text_at_all_is_survived(prefix: str, suffix: str, language: str | None, raw: str) -> None:
+    trimmed(Trimmer(prefix, suffix, language), raw)

@@ -1,0 +1,335 @@
+"""What every backend keeps to: one suite, run against each of them. See ``copilot.engine.protocol.Engine``."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from copilot.engine.protocol import (
+    Engine,
+    Finish,
+    FinishReason,
+    Keep,
+    Layout,
+    Part,
+    PromptPlan,
+    SamplingParams,
+    TokenEvent,
+)
+from copilot.errors import SlipstreamError
+
+NUMBERS = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15"
+LETTERS = "a b c d e f g h i j k l"
+CODE = "def area(width, height):\n    return width * height\n\n\n"
+
+
+def plan(*texts: str, stop: tuple[str, ...] = (), controls: tuple[str, ...] = ()) -> PromptPlan:
+    """A prompt of plain text."""
+    parts = tuple(Part(text=text, name="prompt") for text in texts)
+    return PromptPlan(parts=parts, layout=Layout.RAW, stop=stop, controls=controls)
+
+
+def different(number: int) -> str:
+    """Some 300 tokens that share no beginning with those of another number."""
+    return f"{number}\n" + "".join(f"x{number}_{line} = {line * number}\n" for line in range(30))
+
+
+async def collect(engine: Engine, prompt: PromptPlan, params: SamplingParams | None = None) -> list[TokenEvent]:
+    return [event async for event in engine.generate(prompt, params or SamplingParams(max_tokens=8))]
+
+
+def text(events: list[TokenEvent]) -> str:
+    return "".join(event.text for event in events)
+
+
+def finish(events: list[TokenEvent]) -> Finish:
+    end = events[-1].finish
+    assert end is not None
+    return end
+
+
+class EngineContract:
+    """A subclass has the fixtures ``engine`` (two slots, a context of 2,048 tokens) and ``single`` (one slot), each
+    with a model that counts on when it is given numbers, has a chat format with ``<|im_start|>`` and ``<|im_end|>``,
+    and has no token ``<|fim_prefix|>``."""
+
+    async def test_events_come_in_order_and_end_once(self, engine: Engine) -> None:
+        events = await collect(engine, plan(different(1)))
+
+        ends = [event.finish for event in events if event.finish]
+        assert len(ends) == 1
+        assert events[-1].finish is ends[0]
+        assert ends[0].reason is FinishReason.LENGTH
+        assert ends[0].generated_tokens == 8
+        steps = [event.progress for event in events if event.progress]
+        assert [step.processed for step in steps] == sorted(step.processed for step in steps)
+        assert steps[0].processed == steps[0].reused == 0
+        assert steps[-1].processed == steps[-1].total == ends[0].prompt_tokens > 250
+        first_text = next(at for at, event in enumerate(events) if event.text)
+        assert all(event.progress is None for event in events[first_text:])
+        assert [event.at for event in events] == sorted(event.at for event in events)
+        assert events[0].at > 0
+
+    async def test_it_counts_on(self, engine: Engine) -> None:
+        assert text(await collect(engine, plan(NUMBERS), SamplingParams(max_tokens=9))).startswith(" 16 17 18")
+
+    async def test_the_same_prompt_again_is_reused_and_answered_the_same(self, engine: Engine) -> None:
+        first = await collect(engine, plan(different(2)))
+        second = await collect(engine, plan(different(2)))
+
+        assert text(first) == text(second) != ""
+        assert finish(first).reused_tokens == 0
+        # The last token of a prompt may have to be computed again for its logits.
+        assert finish(second).reused_tokens >= finish(second).prompt_tokens - 1
+        assert finish(second).prompt_tokens == finish(first).prompt_tokens
+
+    async def test_two_prompts_in_turn_keep_a_cache_each(self, engine: Engine) -> None:
+        """As the prompts of one document in the orders PSM and SPM: with snippets, half of both is the same."""
+        head = different(3)
+        first, second = plan(head + different(4)), plan(head + different(5))
+        for prompt in (first, second):
+            await collect(engine, prompt, SamplingParams(max_tokens=1))
+
+        for prompt in (first, second, first):
+            end = finish(await collect(engine, prompt, SamplingParams(max_tokens=1)))
+            assert end.reused_tokens >= end.prompt_tokens - 1
+
+    async def test_a_stop_string_ends_the_answer_and_is_not_shown(self, engine: Engine) -> None:
+        for stop in (" 19", "19 2", "9"):
+            for prompt, params in (
+                (plan(NUMBERS, stop=(stop,)), SamplingParams(max_tokens=40)),
+                (plan(NUMBERS), SamplingParams(max_tokens=40, stop=(stop,))),
+            ):
+                events = await collect(engine, prompt, params)
+                assert text(events) == " 16 17 18 19 20"[: " 16 17 18 19 20".index(stop)]
+                assert finish(events).reason is FinishReason.STOP
+                assert finish(events).generated_tokens < 20
+
+    async def test_text_that_only_began_like_a_stop_string_is_shown(self, engine: Engine) -> None:
+        events = await collect(engine, plan(NUMBERS), SamplingParams(max_tokens=9, stop=(" 18 nineteen", " 18 19 x")))
+        assert text(events).startswith(" 16 17 18")
+        assert finish(events).reason is FinishReason.LENGTH
+
+    async def test_a_control_token_ends_the_answer_whether_or_not_it_ends_texts(self, engine: Engine) -> None:
+        """After a whole exchange this model opens the next turn in one of three cases, which is no end to it."""
+        turn = [
+            Part(text="<|im_start|>", name="control", control=True),
+            Part(text="user\nhi", name="text"),
+            Part(text="<|im_end|>", name="control", control=True),
+            Part(text="\n", name="text"),
+            Part(text="<|im_start|>", name="control", control=True),
+            Part(text="assistant\nHello!", name="text"),
+            Part(text="<|im_end|>", name="control", control=True),
+            Part(text="\n", name="text"),
+        ]
+        free = PromptPlan(parts=tuple(turn), layout=Layout.CHAT)
+        bound = PromptPlan(parts=tuple(turn), layout=Layout.CHAT, controls=("<|im_start|>", "<|im_end|>"))
+        opened = 0
+        for seed in range(40):
+            params = SamplingParams(max_tokens=6, temperature=1.0, seed=seed, logprobs=True)
+            events = await collect(engine, free, params)
+            first = next(event for event in events if event.token_id is not None)
+            if first.text or finish(events).generated_tokens == 1:
+                continue
+            opened += 1
+            events = await collect(engine, bound, params)
+            assert text(events) == ""
+            assert finish(events).reason is FinishReason.STOP
+            assert finish(events).generated_tokens == 1
+            if opened == 3:
+                break
+        assert opened == 3
+
+    async def test_content_never_becomes_a_control_token(self, engine: Engine) -> None:
+        spelled = finish(await collect(engine, plan("a", "<|im_end|>", "b"))).prompt_tokens
+        control = PromptPlan(
+            parts=(
+                Part(text="a", name="text"),
+                Part(text="<|im_end|>", name="control", control=True),
+                Part(text="b", name="text"),
+            ),
+            layout=Layout.RAW,
+        )
+        assert finish(await collect(engine, control)).prompt_tokens == 3
+        assert spelled > 5
+        assert await engine.count("<|im_end|>") == spelled - 2
+
+    async def test_a_missing_control_token_is_an_error_that_names_it(self, engine: Engine) -> None:
+        for spelling in ("<|fim_prefix|>", "def"):
+            missing = PromptPlan(parts=(Part(text=spelling, name="fim", control=True),), layout=Layout.PSM)
+            with pytest.raises(SlipstreamError, match=spelling.replace("|", r"\|")) as raised:
+                await collect(engine, missing)
+            assert raised.value.code == "missing_control_token"
+            assert engine.model.id in raised.value.message
+        assert text(await collect(engine, plan(NUMBERS)))
+
+    async def test_a_prompt_that_does_not_fit_is_an_error(self, engine: Engine) -> None:
+        assert engine.model.context_length == 2048
+        for prompt, params in (
+            (plan(different(6) * 8), SamplingParams(max_tokens=8)),
+            (plan(NUMBERS), SamplingParams(max_tokens=2048)),
+        ):
+            with pytest.raises(SlipstreamError) as raised:
+                await collect(engine, prompt, params)
+            assert raised.value.code == "context_too_long"
+            assert raised.value.hint
+        assert text(await collect(engine, plan(NUMBERS)))
+
+    async def test_parts_are_cut_to_their_limits_in_tokens(self, engine: Engine) -> None:
+        parts = (
+            Part(text=different(7), name="prefix", keep=Keep.END, limit=100),
+            Part(text=different(8), name="suffix", limit=20),
+        )
+        end = finish(await collect(engine, PromptPlan(parts=parts, layout=Layout.PSM)))
+        assert 20 < end.prompt_tokens <= 120
+
+    async def test_an_empty_prompt_is_an_error(self, engine: Engine) -> None:
+        with pytest.raises(SlipstreamError) as raised:
+            await collect(engine, plan(""))
+        assert raised.value.code == "empty_prompt"
+
+    async def test_half_a_surrogate_pair_is_an_error(self, engine: Engine) -> None:
+        with pytest.raises(SlipstreamError) as raised:
+            await collect(engine, plan("\ud83c"))
+        assert raised.value.code == "invalid_text"
+
+    async def test_tokens_are_counted(self, engine: Engine) -> None:
+        assert await engine.count("") == 0
+        # Long text, so that it is tokenized in several blocks: cut or not, the tokens are the same.
+        code = CODE * 100
+        assert await engine.count(code) == pytest.approx(100 * await engine.count(CODE), rel=0.1)
+        assert finish(await collect(engine, plan(CODE))).prompt_tokens == await engine.count(CODE)
+
+    async def test_whole_characters_only(self, engine: Engine) -> None:
+        """Most of these are several tokens each."""
+        prompt = plan("Wiederhole: 🎈🎏🎐🏮 🎈🎏🎐🏮 🎈🎏🎐🏮 🎈🎏🎐🏮 🎈🎏🎐🏮")
+        events = await collect(engine, prompt, SamplingParams(max_tokens=30))
+        assert "🎐" in text(events)
+        assert "\ufffd" not in text(events)
+
+    async def test_a_seed_makes_sampling_repeatable(self, engine: Engine) -> None:
+        def params(seed: int) -> SamplingParams:
+            return SamplingParams(max_tokens=12, temperature=1.5, top_p=0.95, top_k=200, seed=seed)
+
+        await collect(engine, plan("Once"))
+        one, same, other = [text(await collect(engine, plan("Once"), params(seed))) for seed in (7, 7, 8)]
+        assert one == same != other
+
+    async def test_log_probabilities_come_when_asked_for(self, engine: Engine) -> None:
+        events = await collect(engine, plan(NUMBERS), SamplingParams(max_tokens=6, logprobs=True))
+        tokens = [event for event in events if event.token_id is not None]
+        assert len(tokens) == 6
+        assert all(event.logprob is not None and event.logprob <= 0 for event in tokens)
+        plain = await collect(engine, plan(NUMBERS), SamplingParams(max_tokens=6))
+        assert all(event.token_id is None and event.logprob is None for event in plain)
+        assert text(events) == text(plain)
+
+    async def test_streams_side_by_side_do_not_mix(self, engine: Engine) -> None:
+        params = SamplingParams(max_tokens=24)
+        numbers, letters, more = await asyncio.gather(
+            collect(engine, plan(NUMBERS), params),
+            collect(engine, plan(LETTERS), params),
+            collect(engine, plan(NUMBERS), params),
+        )
+        assert text(numbers).startswith(" 16 17 18")
+        assert text(letters).startswith(" m n o p")
+        assert text(more).startswith(" 16 17 18")
+        assert [finish(each).generated_tokens for each in (numbers, letters, more)] == [24, 24, 24]
+
+    async def test_more_than_the_context_holds_together_takes_turns(self, engine: Engine) -> None:
+        params = SamplingParams(max_tokens=900)
+        prompts = (plan(NUMBERS + different(9)), plan(LETTERS + different(10)), plan(different(11)))
+        async with contextlib.AsyncExitStack() as stack:
+            streams = []
+            for prompt in prompts:
+                streams.append(await stack.enter_async_context(running(engine, prompt, params)))
+            for stream in streams:
+                async for event in stream:
+                    if event.text:
+                        break
+                await stream.aclose()
+
+    async def test_a_reader_who_stalls_holds_up_nobody(self, single: Engine) -> None:
+        stalled = single.generate(plan(NUMBERS), SamplingParams(max_tokens=60))
+        await anext(stalled)
+
+        # There is one slot: this is served only after the other generation ran to its end, unread.
+        assert text(await collect(single, plan(LETTERS)))
+        assert finish([event async for event in stalled]).generated_tokens == 60
+
+    async def test_closing_while_it_generates_stops_it_within_a_step(self, single: Engine) -> None:
+        """How far it went on is seen by what is in the KV cache: the prompt with the whole answer comes next."""
+        prompt, params = plan("ok: " + NUMBERS), SamplingParams(max_tokens=120)
+        whole = await collect(single, prompt, params)
+        answered = plan("ok: " + NUMBERS + text(whole))
+        prompt_tokens = finish(whole).prompt_tokens
+        control = finish(await collect(single, answered, SamplingParams(max_tokens=1)))
+        assert control.reused_tokens > prompt_tokens + 100
+
+        stream = single.generate(prompt, params)
+        shown = 0
+        async for event in stream:
+            shown += bool(event.text)
+            if shown == 5:
+                break
+        await stream.aclose()
+
+        after = finish(await collect(single, answered, SamplingParams(max_tokens=1)))
+        assert prompt_tokens <= after.reused_tokens < prompt_tokens + 30
+
+    async def test_closing_in_the_prefill_stops_it_within_a_step(self, single: Engine) -> None:
+        long = plan("".join(different(number) for number in range(20, 25)))
+        stream = single.generate(long, SamplingParams())
+        async for event in stream:
+            assert event.progress is not None
+            if event.progress.processed:
+                break
+        processed = event.progress.processed
+        await stream.aclose()
+
+        step = await anext(again := single.generate(long, SamplingParams(max_tokens=1)))
+        assert step.progress is not None
+        # What was done stays; what was not asked for any more was not done, but for the step that was under way.
+        assert processed <= step.progress.reused <= processed + 128
+        assert step.progress.total > 1000
+        await again.aclose()
+        assert text(await collect(single, plan(NUMBERS)))
+
+    async def test_closing_while_it_waits_for_a_slot(self, single: Engine) -> None:
+        busy = single.generate(plan(NUMBERS), SamplingParams(max_tokens=100))
+        await anext(busy)
+        waiting = asyncio.ensure_future(collect(single, plan(LETTERS)))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+        assert finish([event async for event in busy]).generated_tokens == 100
+        assert text(await collect(single, plan(LETTERS)))
+
+    async def test_many_cancels_leave_nothing_behind(self, engine: Engine) -> None:
+        for number in range(12):
+            stream = engine.generate(plan(different(number % 3)), SamplingParams(max_tokens=200))
+            for _ in range(number):
+                await anext(stream)
+            await stream.aclose()
+        assert text(await collect(engine, plan(NUMBERS), SamplingParams(max_tokens=9))).startswith(" 16 17 18")
+
+    async def test_after_closing_it_serves_nothing(self, engine: Engine) -> None:
+        await engine.close()
+        await engine.close()
+        with pytest.raises(SlipstreamError) as raised:
+            await collect(engine, plan(NUMBERS))
+        assert raised.value.code == "engine_failed"
+
+
+@contextlib.asynccontextmanager
+async def running(
+    engine: Engine, prompt: PromptPlan, params: SamplingParams
+) -> AsyncIterator[AsyncIterator[TokenEvent]]:
+    stream = engine.generate(prompt, params)
+    try:
+        yield stream
+    finally:
+        await stream.aclose()

@@ -1,0 +1,335 @@
+"""The worker process: what it may see, and what happens when it, or its parent, dies."""
+
+import asyncio
+import glob
+import os
+import signal
+import stat
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from copilot import paths
+from copilot.config.settings import EngineSettings
+from copilot.engine import process
+from copilot.engine.process import WorkerEngine
+from copilot.engine.protocol import ModelInfo, SamplingParams
+from copilot.engine.worker import LOG_BYTES
+from copilot.errors import SlipstreamError
+from tests.copilot.engine.contract import NUMBERS, EngineContract, collect, different, finish, plan, text
+
+GUARD = 60.0
+"""Seconds after which a test that hangs fails. Nothing here is timed."""
+
+INFO = ModelInfo(id="tiny", family="plain", context_length=8192)
+
+
+async def start(path: Path, slots: int = 2, on_progress: Callable[[float], None] | None = None) -> WorkerEngine:
+    settings = EngineSettings(context_tokens=2048, slots=slots)
+    return await asyncio.wait_for(WorkerEngine.start(path, INFO, settings, on_progress), GUARD)
+
+
+@pytest.fixture
+async def engine(tiny_model: Path) -> AsyncIterator[WorkerEngine]:
+    engine = await start(tiny_model)
+    yield engine
+    await engine.close()
+
+
+@pytest.fixture
+async def single(tiny_model: Path) -> AsyncIterator[WorkerEngine]:
+    engine = await start(tiny_model, slots=1)
+    yield engine
+    await engine.close()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(GUARD):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # A zombie that its parent has not reaped is not running.
+    return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+def pid_of(engine: WorkerEngine) -> int:
+    assert engine.pid is not None
+    return engine.pid
+
+
+def left_over() -> set[str]:
+    return set(glob.glob(f"{tempfile.gettempdir()}/slipstream-*"))
+
+
+@pytest.mark.model
+class TestContract(EngineContract):
+    pass
+
+
+@pytest.mark.model
+class TestConfinement:
+    async def test_it_has_nothing_of_the_users_environment(
+        self, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SECRET_TOKEN", "hunter2")
+        engine = await start(tiny_model)
+        folder = Path(f"/proc/{pid_of(engine)}")
+        names = {entry.split("=")[0] for entry in (folder / "environ").read_text().split("\0") if entry}
+        assert names <= {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "LC_ALL", "GGML_NO_BACKTRACE"}
+        assert (folder / "cwd").readlink() == Path("/")
+        assert (folder / "fd" / "0").readlink() == Path("/dev/null")
+        await engine.close()
+
+    async def test_it_leaves_no_core_dump_and_gains_no_privileges(self, engine: WorkerEngine) -> None:
+        limits = Path(f"/proc/{pid_of(engine)}/limits").read_text().splitlines()
+        core = next(line for line in limits if line.startswith("Max core file size"))
+        assert core.split()[-3:-1] == ["0", "0"]
+        size = next(line for line in limits if line.startswith("Max file size"))
+        assert size.split()[-3:-1] == [str(LOG_BYTES)] * 2
+        assert "NoNewPrivs:\t1" in Path(f"/proc/{pid_of(engine)}/status").read_text()
+
+    async def test_only_its_user_can_reach_its_listener(self, engine: WorkerEngine) -> None:
+        sockets = [line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines() if "llama.sock" in line]
+        mine = [Path(path) for path in sockets if Path(path).exists()]
+        assert mine
+        for path in mine:
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        inodes = {os.readlink(fd) for fd in glob.glob(f"/proc/{pid_of(engine)}/fd/*") if os.path.islink(fd)}
+        tcp = Path(f"/proc/{pid_of(engine)}/net/tcp").read_text().splitlines()[1:]
+        assert not [line for line in tcp if f"socket:[{line.split()[9]}]" in inodes]
+
+    async def test_its_log_is_private_and_holds_no_text_of_a_prompt(self, engine: WorkerEngine) -> None:
+        await collect(engine, plan("the magic word is xyzzy plugh"))
+        with pytest.raises(SlipstreamError):
+            await collect(engine, plan("xyzzy plugh " * 3000))
+        await engine.close()
+        log = paths.log_dir() / "engine.log"
+        assert "xyzzy" not in log.read_text()
+        assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+    async def test_ctrl_c_in_the_hosts_terminal_is_not_for_it(self, engine: WorkerEngine) -> None:
+        pid = pid_of(engine)
+        os.kill(pid, signal.SIGINT)
+        assert text(await collect(engine, plan(NUMBERS)))
+        assert engine.pid == pid
+
+
+@pytest.mark.model
+class TestLoading:
+    async def test_it_says_how_far_it_is_and_what_it_loaded(self, tiny_model: Path) -> None:
+        shares: list[float] = []
+        engine = await start(tiny_model, on_progress=shares.append)
+        assert shares == sorted(shares)
+        assert shares[-1] == 1.0
+        assert len(shares) > 2
+        assert engine.model.context_length == 2048
+        assert engine.capabilities.backend == "llama.cpp"
+        assert engine.capabilities.version
+        assert engine.capabilities.slots == 2
+        assert engine.capabilities.kv_reuse == "leading"
+        await engine.close()
+
+    @pytest.mark.parametrize("content", [b"", b"GGUF" + bytes(200), b"GGUF\x03\0\0\0" + b"\xff" * 500])
+    async def test_a_file_that_is_no_model_is_one_clear_error(self, tmp_path: Path, content: bytes) -> None:
+        before = left_over()
+        broken = tmp_path / "broken.gguf"
+        broken.write_bytes(content)
+        with pytest.raises(SlipstreamError, match="tiny") as raised:
+            await start(broken)
+        assert raised.value.code == "engine_failed"
+        assert raised.value.hint
+        assert left_over() <= before
+
+    async def test_a_missing_file_is_one_clear_error(self, tmp_path: Path) -> None:
+        with pytest.raises(SlipstreamError, match="nowhere.gguf") as raised:
+            await start(tmp_path / "nowhere.gguf")
+        assert raised.value.code == "engine_failed"
+
+    async def test_cancelled_while_it_loads_nothing_is_left(self, tiny_model: Path) -> None:
+        before = left_over()
+        began = asyncio.Event()
+        loading = asyncio.ensure_future(start(tiny_model, on_progress=lambda _share: began.set()))
+        await asyncio.wait_for(began.wait(), GUARD)
+        loading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await loading
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        assert not [pid for pid in children if b"copilot.engine.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        assert left_over() <= before
+
+
+@pytest.mark.model
+class TestDeath:
+    async def test_killed_in_mid_stream_gives_one_error_and_the_next_request_works(self, engine: WorkerEngine) -> None:
+        pid = pid_of(engine)
+        streams = [engine.generate(plan(NUMBERS), SamplingParams(max_tokens=500)) for _ in range(2)]
+        for stream in streams:
+            while not (await anext(stream)).text:
+                pass
+
+        os.kill(pid, signal.SIGKILL)
+        for stream in streams:
+            with pytest.raises(SlipstreamError) as raised:
+                async for _ in stream:
+                    pass
+            assert raised.value.code == "engine_restarted"
+            assert raised.value.retryable
+            with pytest.raises(StopAsyncIteration):
+                await anext(stream)
+
+        events = await asyncio.wait_for(collect(engine, plan(NUMBERS), SamplingParams(max_tokens=9)), GUARD)
+        assert text(events).startswith(" 16 17 18")
+        assert engine.pid not in {None, pid}
+
+    async def test_it_comes_back_by_itself(self, engine: WorkerEngine) -> None:
+        pid = pid_of(engine)
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: engine.pid not in {None, pid})
+        assert await engine.count(NUMBERS) > 0
+
+    async def test_dying_all_the_time_it_is_given_up_until_asked_for(
+        self, engine: WorkerEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for _ in range(process.MAX_CRASHES):
+            await until(lambda: engine.pid is not None)
+            os.kill(pid_of(engine), signal.SIGKILL)
+            await until(lambda: engine.pid is None)
+        for _ in range(2):
+            with pytest.raises(SlipstreamError, match="crashed 3 times") as raised:
+                await asyncio.wait_for(collect(engine, plan(NUMBERS)), GUARD)
+            assert raised.value.code == "engine_failed"
+            assert "engine.log" in raised.value.hint
+        assert engine.pid is None
+
+        await asyncio.wait_for(engine.restart(), GUARD)
+        assert text(await collect(engine, plan(NUMBERS)))
+
+        for _ in range(process.MAX_CRASHES):
+            await until(lambda: engine.pid is not None)
+            os.kill(pid_of(engine), signal.SIGKILL)
+            await until(lambda: engine.pid is None)
+        # Long ago is forgotten.
+        monkeypatch.setattr(process, "CRASH_WINDOW", 0.0)
+        assert text(await asyncio.wait_for(collect(engine, plan(NUMBERS)), GUARD))
+
+    async def test_a_model_that_vanished_is_said_when_it_cannot_restart(self, tiny_model: Path, tmp_path: Path) -> None:
+        link = tmp_path / "model.gguf"
+        link.symlink_to(tiny_model)
+        engine = await start(link)
+        link.unlink()
+        os.kill(pid_of(engine), signal.SIGKILL)
+        await until(lambda: engine.pid is None)
+        with pytest.raises(SlipstreamError) as raised:
+            await asyncio.wait_for(collect(engine, plan(NUMBERS)), GUARD)
+        assert raised.value.code == "engine_failed"
+        await engine.close()
+
+    async def test_a_worker_that_hangs_is_ended(self, engine: WorkerEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(process, "HANG", 0.5)
+        pid = pid_of(engine)
+        stream = engine.generate(plan(NUMBERS), SamplingParams(max_tokens=500))
+        await anext(stream)
+        os.kill(pid, signal.SIGSTOP)
+        await asyncio.wait_for(stream.aclose(), GUARD)
+        await until(lambda: not is_running(pid))
+        assert text(await asyncio.wait_for(collect(engine, plan(NUMBERS)), GUARD))
+
+    async def test_closed_in_mid_stream(self, tiny_model: Path) -> None:
+        before = left_over()
+        engine = await start(tiny_model)
+        pid = pid_of(engine)
+        stream = engine.generate(plan(NUMBERS), SamplingParams(max_tokens=500))
+        await anext(stream)
+        await asyncio.wait_for(engine.close(), GUARD)
+        assert not is_running(pid)
+        assert left_over() <= before
+        with pytest.raises(SlipstreamError) as raised:
+            async for _ in stream:
+                pass
+        assert raised.value.code == "engine_failed"
+
+    async def test_a_worker_that_does_not_listen_is_closed_all_the_same(self, tiny_model: Path) -> None:
+        engine = await start(tiny_model)
+        pid = pid_of(engine)
+        os.kill(pid, signal.SIGSTOP)
+        await asyncio.wait_for(engine.close(), GUARD)
+        assert not is_running(pid)
+
+    @pytest.mark.parametrize("when", ["idle", "generating"])
+    async def test_it_does_not_outlive_its_parent(self, tiny_model: Path, home: Path, when: str) -> None:
+        script = (
+            "import asyncio, sys\n"
+            "from pathlib import Path\n"
+            "from copilot.config.settings import EngineSettings\n"
+            "from copilot.engine.process import WorkerEngine\n"
+            "from copilot.engine.protocol import *\n"
+            "async def main():\n"
+            "    info = ModelInfo(id='tiny', family='plain', context_length=2048)\n"
+            "    engine = await WorkerEngine.start(Path(sys.argv[1]), info, EngineSettings(context_tokens=2048))\n"
+            "    prompt = PromptPlan(parts=(Part(text='1 2 3 4 5 6 7', name='x'),), layout=Layout.RAW)\n"
+            "    stream = engine.generate(prompt, SamplingParams(max_tokens=1900))\n"
+            "    if sys.argv[2] == 'generating':\n"
+            "        await anext(stream)\n"
+            "    print(engine.pid, flush=True)\n"
+            "    await asyncio.sleep(600)\n"
+            "asyncio.run(main())\n"
+        )
+        parent = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", script, str(tiny_model), when),
+            stdout=asyncio.subprocess.PIPE,
+            env=os.environ | {"TMPDIR": str(home)},
+        )
+        assert parent.stdout is not None
+        pid = int(await asyncio.wait_for(parent.stdout.readline(), GUARD))
+        assert is_running(pid)
+        assert list(home.glob("slipstream-*"))
+        parent.kill()
+        await parent.wait()
+        await until(lambda: not is_running(pid))
+        assert not list(home.glob("slipstream-*"))
+
+
+@pytest.mark.model
+async def test_fill_in_the_middle(coder_model: Path) -> None:
+    from copilot_models import families
+
+    from copilot.context.request import CaretPlace, InfillRequest
+    from copilot.engine.planning import plan_infill
+
+    info = ModelInfo(id="coder", family="qwen", context_length=32768)
+    engine = await asyncio.wait_for(WorkerEngine.start(coder_model, info, EngineSettings(context_tokens=2048)), GUARD)
+    family = families.load("qwen")
+    prefix = 'import os\n\n\ndef read_lines(path):\n    """Return the lines of a file."""\n    with open('
+    suffix = ") as file:\n        return file.readlines()\n\n\nprint(read_lines('a.txt'))\n"
+    for place in CaretPlace:
+        request = InfillRequest(prefix=prefix, suffix=suffix, place=place)
+        events = await collect(engine, plan_infill(request, family), SamplingParams(max_tokens=24))
+        assert text(events).startswith("path")
+        assert not [token for token in family.controls if token in text(events)]
+        assert finish(events).prompt_tokens > 40
+
+    # Content that spells control tokens is text: it takes more tokens than the control token would, and is no prompt.
+    spelled = InfillRequest(
+        prefix="# <|fim_suffix|><tool_call>\n" * 3 + prefix, suffix=suffix, place=CaretPlace.MID_LINE
+    )
+    counted = await engine.count("# <|fim_suffix|><tool_call>\n")
+    assert counted >= 10
+    assert text(await collect(engine, plan_infill(spelled, family), SamplingParams(max_tokens=8))).startswith("path")
+    await engine.close()
+
+
+async def test_without_a_program_to_start_it_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
+    with pytest.raises(SlipstreamError) as raised:
+        await start(tmp_path / "x.gguf")
+    assert raised.value.code == "engine_failed"

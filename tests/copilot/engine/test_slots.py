@@ -1,0 +1,81 @@
+"""Which slot a prompt gets, and who waits for whom."""
+
+import threading
+from collections.abc import Sequence
+
+from copilot.engine.slots import Slots
+
+GUARD = 30.0
+
+
+def use(slots: Slots, ids: Sequence[int], tokens: int = 10) -> int:
+    """Run a generation to its end."""
+    number = slots.acquire(ids, tokens, lambda: False)
+    assert number is not None
+    slots.release(number, len(ids))
+    return number
+
+
+def test_a_longer_prompt_goes_where_its_beginning_is() -> None:
+    slots = Slots(3, 1000)
+    first, second = use(slots, [1, 2, 3, 4]), use(slots, [5, 6, 7, 8])
+    assert first != second
+    assert use(slots, [1, 2, 3, 4, 9, 9, 9, 9, 9, 9, 9]) == first
+    assert use(slots, [5, 6, 7, 8, 9]) == second
+    assert use(slots, [5, 6, 7]) == second
+
+
+def test_a_short_common_beginning_does_not_cost_another_its_cache() -> None:
+    slots = Slots(2, 1000)
+    first = use(slots, [1, 2, 3, 4, 5])
+    second = use(slots, [1, 2, 6, 7, 8])
+    assert first != second
+    for _ in range(3):
+        assert use(slots, [1, 2, 3, 4, 5, 6]) == first
+        assert use(slots, [1, 2, 6, 7, 8, 9]) == second
+
+
+def test_the_one_unused_for_longest_is_overwritten() -> None:
+    slots = Slots(2, 1000)
+    first, second = use(slots, [1, 1]), use(slots, [2, 2])
+    assert use(slots, [1, 1, 1]) == first
+    assert use(slots, [3, 3]) == second
+    assert use(slots, [4, 4]) == first
+
+
+def test_what_was_not_processed_does_not_count() -> None:
+    slots = Slots(2, 1000)
+    number = slots.acquire([1, 2, 3, 4, 5, 6], 10, lambda: False)
+    assert number is not None
+    slots.release(number, 2)
+    assert slots.recent() == [[1, 2]]
+
+
+def test_who_does_not_fit_waits_and_who_fits_passes() -> None:
+    slots = Slots(3, 100)
+    first = slots.acquire([1], 80, lambda: False)
+    assert first is not None
+    got: list[int | None] = []
+    waiting = threading.Thread(target=lambda: got.append(slots.acquire([2], 30, lambda: False)))
+    waiting.start()
+    use(slots, [3], 20)
+    assert not got
+
+    slots.release(first, 1)
+    waiting.join(GUARD)
+    assert len(got) == 1
+    assert got[0] is not None
+
+
+def test_all_slots_taken_is_waited_for_and_a_cancel_ends_the_wait() -> None:
+    slots = Slots(1, 100)
+    assert slots.acquire([1], 10, lambda: False) == 0
+    cancelled = threading.Event()
+    got: list[int | None] = []
+    waiting = threading.Thread(target=lambda: got.append(slots.acquire([2], 10, cancelled.is_set)))
+    waiting.start()
+    cancelled.set()
+    slots.wake()
+    waiting.join(GUARD)
+    assert got == [None]
+    assert slots.recent() == [[1]]
