@@ -15,6 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before xllamacpp loads Op
 
 import xllamacpp
 
-from benchmarks.sample import INVENTORY
 from copilot import paths
 from copilot.client.host import HostClient
 from copilot.config.settings import EngineSettings, Settings
@@ -39,9 +39,9 @@ class Run(NamedTuple):
 
 def split_sample() -> tuple[str, str]:
     """Prefix and suffix around a caret inside a function body."""
-    marker = "def restock("
-    at = INVENTORY.index("\n", INVENTORY.index('"""', INVENTORY.index(marker))) + 5
-    return INVENTORY[:at], INVENTORY[at:]
+    text = (resources.files("copilot.cli.samples") / "inventory.py").read_text()
+    at = text.index("    return", len(text) // 2) + 4
+    return text[:at], text[at:].partition("\n")[2]
 
 
 def load_directly(path: Path, settings: EngineSettings, folder: str, threads: int) -> Any:
@@ -51,7 +51,8 @@ def load_directly(path: Path, settings: EngineSettings, folder: str, threads: in
     params.n_ctx, params.n_parallel = settings.context_tokens, settings.slots
     params.n_batch = params.n_ubatch = settings.batch_tokens
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
-    params.kv_unified, params.cache_ram_mib, params.verbosity, params.ui = True, 0, 0, False
+    params.kv_unified, params.cache_ram_mib, params.cache_idle_slots = True, 0, False
+    params.verbosity, params.ui = 0, False
     params.hostnames, params.api_keys = [f"{folder}/direct.sock"], ["bench"]
     return xllamacpp.Server(params)
 
@@ -71,13 +72,10 @@ def ask_directly(server: Any, prompt: str, tokens: int) -> Run:
 
 
 async def ask_host(client: HostClient, prefix: str, suffix: str, tokens: int) -> Run:
-    times: list[float] = []
     start = time.perf_counter()
     body = InfillBody(prefix=prefix, suffix=suffix, max_tokens=tokens, place=CaretPlace.FRESH_LINE)
     async with client.infill(body) as stream:
-        async for event in stream:
-            if isinstance(event, TokenData):
-                times.append(time.perf_counter())
+        times = [time.perf_counter() async for event in stream if isinstance(event, TokenData)]
     return summary(start, times)
 
 
@@ -94,11 +92,12 @@ async def measure(rounds: int, tokens: int) -> None:
     prefix, suffix = split_sample()
     prompt = f"<|fim_prefix|><|fim_suffix|>{suffix}<|fim_middle|>{prefix}"
     os.environ["SLIPSTREAM_ENGINE_THREADS"] = str(threads)
-    client = HostClient(settings)
+    client = HostClient()
     with tempfile.TemporaryDirectory() as folder:
         server = load_directly(model.path, settings.engine, folder, threads)
         await client.ensure_running()
-        await client.wait_ready()
+        async for _status in client.wait_ready():
+            pass
 
         async def direct() -> Run:
             return await asyncio.to_thread(ask_directly, server, prompt, tokens)
@@ -114,14 +113,16 @@ async def measure(rounds: int, tokens: int) -> None:
             order = asks if turn % 2 == 0 else asks[::-1]
             runs = {ask.__name__: await ask() for ask in order}
             pairs.append((runs["direct"], runs["hosted"]))
-    await client.stop()
+    await client.shutdown()
     await client.aclose()
     report(pairs, threads)
 
 
 def report(pairs: list[tuple[Run, Run]], threads: int) -> None:
     direct, hosted = zip(*pairs, strict=True)
-    print(f"{len(pairs)} pairs, {threads} threads, tokens per answer: direct {direct[0].tokens}, host {hosted[0].tokens}")
+    print(
+        f"{len(pairs)} pairs, {threads} threads, tokens per answer: direct {direct[0].tokens}, host {hosted[0].tokens}"
+    )
     for name, runs in (("direct", direct), ("host", hosted)):
         ttft = statistics.median(run.ttft_ms for run in runs)
         speed = statistics.median(run.tokens_per_second for run in runs)

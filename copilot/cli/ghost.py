@@ -16,7 +16,8 @@ _CARET = "▏"
 class Scene(NamedTuple):
     """What is to be seen. ``line`` and ``column`` from 0; ``lines`` without terminators.
 
-    ``settled``: all keys were typed, so the ghost text is the one that counts. ``accepted``: part of the text now.
+    ``settled``: all keys were typed, so the ghost text is the one that counts. ``waiting``: it has not begun to come.
+    ``accepted``: it is part of the text now.
     """
 
     lines: Sequence[str]
@@ -24,6 +25,7 @@ class Scene(NamedTuple):
     column: int
     ghost: str = ""
     settled: bool = False
+    waiting: bool = False
     accepted: bool = False
 
 
@@ -153,6 +155,7 @@ def render(scene: Scene) -> "Text":
     rows.append(caret_line)
     rows += [Text.assemble(("      ", "dim"), (text, style)) for text in more]
     rows += [numbered(printable(scene.lines[at]), at + 1) for at in below]
+    rows.append(numbered("", None).append("the model is reading ..." if scene.waiting else "", "dim"))
     whole = Text("\n").join(rows)
     whole.expand_tabs(4)
     return whole

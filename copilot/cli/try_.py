@@ -6,13 +6,13 @@ few places, and shows the ghost text as it grows with its speed. Your file is ne
 
 import argparse
 import asyncio
-import contextlib
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from copilot.cli import ghost, source
@@ -71,34 +71,48 @@ def server_command(args: argparse.Namespace) -> list[str]:
     return [*command, "lsp"]
 
 
-class Result(NamedTuple):
+class Answer(NamedTuple):
     """One completion. ``ttft`` in seconds from the request to the first ghost text; None when there was none.
 
     ``stats``: the server's own, as ``slipstream/completionStats`` gives them.
     """
 
-    text: str
-    ttft: float | None
-    stats: dict[str, Any]
+    text: str = ""
+    ttft: float | None = None
+    stats: Mapping[str, Any] = MappingProxyType({})
 
     def describe(self) -> str:
         if not self.text or self.ttft is None:
-            return "no suggestion here"
-        speed, prompt, reused = (self.stats.get(key) for key in ("tokensPerSecond", "promptTokens", "reusedTokens"))
+            return "no suggestion"
+        speed, tokens, prompt, reused = (
+            self.stats.get(key) for key in ("tokensPerSecond", "generatedTokens", "promptTokens", "reusedTokens")
+        )
         parts = [f"TTFT {self.ttft * 1000:.0f} ms"]
         parts += [f"{speed:.1f} tokens/s"] if speed else []
-        parts += [f"{self.stats['generatedTokens']} tokens"] if self.stats.get("generatedTokens") else []
-        parts += [f"prompt {prompt} tokens, {reused} of them reused"] if prompt else []
+        parts += [f"{tokens} tokens"] if tokens else []
+        parts += [f"{reused} of {prompt} prompt tokens reused"] if prompt else []
         return " · ".join(parts)
 
 
+class Result(NamedTuple):
+    """What came at one place: when the caret got there, and after the last of ``keys``."""
+
+    arrived: Answer
+    typed: Answer
+    keys: int
+
+    def describe(self) -> str:
+        keys = "1 key" if self.keys == 1 else f"{self.keys} keys"
+        return f"at first      {self.arrived.describe()}\n  after {keys:7} {self.typed.describe()}"
+
+
 def _conclude(results: Sequence[Result]) -> int:
-    came = [result for result in results if result.text and result.ttft is not None]
+    came = [result.typed.ttft for result in results if result.typed.text and result.typed.ttft is not None]
     if not came:
         print("\nNo completion came. Next: `slipstream doctor` looks for the reason.", file=sys.stderr)
         return 1
-    middle = statistics.median(result.ttft * 1000 for result in came if result.ttft is not None)
-    print(f"\n{len(came)} of {len(results)} places got a completion, half of them within {middle:.0f} ms.")
+    middle = statistics.median(came) * 1000
+    print(f"\n{len(came)} of {len(results)} places got a completion; TTFT while typing: median {middle:.0f} ms.")
     print("Next: connect your editor to `slipstream lsp`; the README says how.")
     return 0
 
@@ -121,6 +135,14 @@ async def _try(
             ) from None
 
 
+class _Question(NamedTuple):
+    """A request on its way. ``asked``: monotonic seconds."""
+
+    id: int
+    answer: "asyncio.Future[Any]"
+    asked: float
+
+
 class _Editor:
     """What an editor does for inline completion: keeps the document, asks at every key, shows the newest answer."""
 
@@ -131,7 +153,6 @@ class _Editor:
         self._caret = Position(0, 0)
         self._settled = False
         self._token = 0
-        self._ghost = ""
         self._first_ghost_at: float | None = None
         self._stats: dict[int, dict[str, Any]] = {}
         self._errors: list[str] = []
@@ -167,7 +188,9 @@ class _Editor:
         self._screen.note("Waiting for the model")
         while (
             await self._session.request(
-                "textDocument/inlineCompletion", _question(probe.uri, Position(0, 8), _INVOKED), _COMPLETION_SECONDS
+                "textDocument/inlineCompletion",
+                _inline_completion(probe.uri, Position(0, 8), _INVOKED),
+                _COMPLETION_SECONDS,
             )
             is None
         ):
@@ -186,40 +209,40 @@ class _Editor:
         self._session.notify("textDocument/didOpen", {"textDocument": item})
 
     async def type_at(self, place: TypingPlace, *, accept: bool) -> Result:
-        """Type the place's keys, each with a request that supersedes the one before, and wait for the last answer."""
+        """Put the caret at the place, then type its keys; each key's request supersedes the one before."""
         before = self._document
         self._screen.begin(f"{Path(before.uri).name}:{place.line + 1}  {place.what}")
         self._change(Change(place.removed, ""), place.removed.start)
-        asked = time.monotonic()
-        request_id, answer = 0, asyncio.get_running_loop().create_future()
+        self._settled = False
+        arrived = await self._answer(self._ask())
         for number, key in enumerate(place.keys, 1):
             self._insert(key)
             self._settled = number == len(place.keys)
-            self._begin_ghost()
-            asked = time.monotonic()
-            request_id, answer = self._ask()
+            question = self._ask()
             if not self._settled:
                 await asyncio.sleep(_KEY_SECONDS)
-        result = await self._result(request_id, answer, asked)
-        self._draw(result.text)
+        typed = await self._answer(question)
+        self._draw(typed.text)
         await asyncio.sleep(_READ_SECONDS if sys.stdout.isatty() else 0)
-        if accept and result.text:
-            self._draw(result.text, accepted=True)
-            self._insert(result.text)
-        self._screen.end(result.describe() + (" · accepted" if accept and result.text else ""))
+        if accept and typed.text:
+            self._draw(typed.text, accepted=True)
+            self._insert(typed.text)
+        result = Result(arrived, typed, len(place.keys))
+        self._screen.end(result.describe() + (" · accepted" if accept and typed.text else ""))
         # The next place is to be found as it is in the file.
-        self._replace_all(before)
+        self._apply(Change(None, before.text))
         return result
 
-    async def _result(self, request_id: int, answer: "asyncio.Future[Any]", asked: float) -> Result:
-        with contextlib.suppress(TimeoutError):
-            value = await asyncio.wait_for(answer, _COMPLETION_SECONDS)
-            text = _first_text(value)
-            if text and self._first_ghost_at is None:
-                self._first_ghost_at = time.monotonic()
-            ttft = None if self._first_ghost_at is None else self._first_ghost_at - asked
-            return Result(text, ttft, self._stats.get(request_id, {}))
-        return Result("", None, {})
+    async def _answer(self, question: "_Question") -> Answer:
+        try:
+            value = await asyncio.wait_for(question.answer, _COMPLETION_SECONDS)
+        except TimeoutError:
+            return Answer()
+        text = _first_text(value)
+        if text and self._first_ghost_at is None:
+            self._first_ghost_at = time.monotonic()
+        ttft = None if self._first_ghost_at is None else self._first_ghost_at - question.asked
+        return Answer(text, ttft, self._stats.get(question.id, {}))
 
     # The document
 
@@ -232,9 +255,6 @@ class _Editor:
     def _change(self, change: Change, caret: Position) -> None:
         self._apply(change)
         self._caret = caret
-
-    def _replace_all(self, document: Document) -> None:
-        self._apply(Change(None, document.text))
 
     def _apply(self, change: Change) -> None:
         self._document = self._document.apply([change], _ENCODING, self._document.version + 1)
@@ -251,19 +271,27 @@ class _Editor:
 
     # The ghost text
 
-    def _ask(self) -> tuple[int, "asyncio.Future[Any]"]:
-        params = {**_question(self._document.uri, self._caret, _AUTOMATIC), "partialResultToken": self._token}
-        return self._session.send("textDocument/inlineCompletion", params)
-
-    def _begin_ghost(self) -> None:
+    def _ask(self) -> "_Question":
         self._token += 1
         self._first_ghost_at = None
-        self._draw("")
+        self._draw("", waiting=True)
+        params = {**_inline_completion(self._document.uri, self._caret, _AUTOMATIC), "partialResultToken": self._token}
+        asked = time.monotonic()
+        return _Question(*self._session.send("textDocument/inlineCompletion", params), asked)
 
-    def _draw(self, text: str, *, accepted: bool = False) -> None:
-        self._ghost = text
+    def _draw(self, text: str, *, waiting: bool = False, accepted: bool = False) -> None:
         lines = [line.rstrip("\r\n") for line in self._document.lines]
-        self._screen.show(ghost.Scene(lines, self._caret.line, self._caret.character, text, self._settled, accepted))
+        self._screen.show(
+            ghost.Scene(
+                lines,
+                self._caret.line,
+                self._caret.character,
+                text,
+                settled=self._settled,
+                waiting=waiting,
+                accepted=accepted,
+            )
+        )
 
     def _notified(self, method: str, params: Any) -> None:
         if method == "$/progress":
@@ -284,7 +312,7 @@ class _Editor:
             self._screen.note(str(value["message"]) + (f" ({share} %)" if share is not None else ""))
 
 
-def _question(uri: str, caret: Position, trigger: int) -> dict[str, Any]:
+def _inline_completion(uri: str, caret: Position, trigger: int) -> dict[str, Any]:
     return {"textDocument": {"uri": uri}, "position": _wire(caret), "context": {"triggerKind": trigger}}
 
 

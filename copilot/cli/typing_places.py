@@ -73,7 +73,7 @@ def _return(lines: Sequence[str], at: int) -> TypingPlace | None:
 
 def _fresh_line(lines: Sequence[str], at: int) -> TypingPlace | None:
     """The first line of a block, after Enter and the indentation that an editor puts there."""
-    if at + 1 >= len(lines) or not _OPENER.match(lines[at]):
+    if at + 1 >= len(lines) or not _OPENER.match(lines[at]) or "__" in lines[at]:
         return None
     line = lines[at + 1]
     indent = line[: len(line) - len(line.lstrip())]

@@ -47,17 +47,17 @@ def _prefix(lines: Sequence[str], line: int, column: int) -> str:
     """
     # Rounded up, so that with the caret's own line there are never more than PREFIX_LINES.
     first = max(0, -(-(line + 1 - PREFIX_LINES) // ANCHOR_LINES) * ANCHOR_LINES)
-    excess = sum(map(len, lines[first:line])) + column - PREFIX_CHARACTERS
+    whole, begun = lines[first:line], lines[line][:column]
+    excess = sum(map(len, whole)) + column - PREFIX_CHARACTERS
     if excess <= 0:
-        return "".join(lines[first:line]) + lines[line][:column]
+        return "".join(whole) + begun
     left_out = -(-excess // ANCHOR_CHARACTERS) * ANCHOR_CHARACTERS
-    while first < line and left_out >= len(lines[first]):
-        left_out -= len(lines[first])
-        first += 1
-    if first == line:
-        return lines[line][left_out:column]
-    start = lines[first][left_out:] if not left_out or len(lines[first]) - left_out > ANCHOR_CHARACTERS else ""
-    return start + "".join(lines[first + 1 : line]) + lines[line][:column]
+    for at, candidate in enumerate(whole):
+        if left_out < len(candidate):
+            keep = left_out == 0 or len(candidate) - left_out > ANCHOR_CHARACTERS
+            return (candidate[left_out:] if keep else "") + "".join(whole[at + 1 :]) + begun
+        left_out -= len(candidate)
+    return begun[left_out:]
 
 
 def _suffix(lines: Sequence[str], line: int, column: int) -> str:

@@ -5,7 +5,8 @@ What was measured with xllamacpp 2026.10.11549 and is built upon:
 - A callback that returns true cancels a generation; while a prompt is prefilled there is a callback for each step of
   ``n_batch`` tokens, if ``return_progress`` is on. The finished steps stay in the KV cache.
 - A control token that ends a text for the model ends the generation. Any other is generated on and on, invisible,
-  unless it is named in ``preserved_tokens``: then it is spelled out, so that a stop string can find it.
+  unless it is named in ``preserved_tokens``: then it is spelled out, so that it can be found in the text.
+- Its own stop strings lose text: what it holds back when ``max_tokens`` ends an answer never comes. So we look.
 - Errors come as a chunk. An exception in the callback is swallowed.
 - The server that it starts listens, always: here on a socket in a private folder, with a random key.
 """
@@ -18,13 +19,14 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from copilot.engine import planning
+from copilot.engine.holdback import StopHoldback
 from copilot.engine.protocol import Finish, FinishReason, Part, Progress, PromptPlan, SamplingParams
 from copilot.engine.slots import Slots
 from copilot.engine.tokenizer import Tokenizer
@@ -93,7 +95,7 @@ class LlamaCpp:
         slot = self._slots.acquire(ids, len(ids) + max_tokens, cancelled)
         if slot is None:
             return Finish(reason=FinishReason.CANCELLED, prompt_tokens=len(ids), reused_tokens=0, generated_tokens=0)
-        run = _Run(id, len(ids), cancelled, emit)
+        run = _Run(id, len(ids), (*plan.stop, *params.stop, *plan.controls), cancelled, emit)
         try:
             request = {
                 "prompt": ids,
@@ -101,8 +103,8 @@ class LlamaCpp:
                 "max_tokens": max_tokens,
                 "stream": True,
                 "return_progress": True,
+                "timings_per_token": True,
                 "cache_prompt": True,
-                "stop": list(dict.fromkeys(stop for stop in (*plan.stop, *params.stop, *plan.controls) if stop)),
                 "preserved_tokens": list(plan.controls),
                 **_sampling(params),
             }
@@ -138,18 +140,20 @@ class LlamaCpp:
 
 
 class _Run:
-    """One generation's chunks, as llama.cpp sends them, to events. Counts even when it ends without saying so."""
+    """One generation's chunks, as llama.cpp sends them, to events. Ends it in the step in which a stop string came."""
 
-    def __init__(self, id: int, prompt_tokens: int, cancelled: Cancellation, emit: Emit) -> None:
+    def __init__(self, id: int, prompt_tokens: int, stops: Iterable[str], cancelled: Cancellation, emit: Emit) -> None:
         self.processed = 0
         """Tokens of the prompt that are in the KV cache."""
         self._id = id
         self._prompt_tokens = prompt_tokens
         self._cancelled = cancelled
         self._emit = emit
+        # Only looked at: the text goes out as it is, the host holds back.
+        self._holdback = StopHoldback(stops)
         self._reused = 0
-        self._generated = 0
-        self._finish: Finish | None = None
+        self._timings: Mapping[str, Any] = {}
+        self._reason = FinishReason.CANCELLED
         self._failure: SlipstreamError | None = None
 
     def take(self, chunk: dict[str, Any]) -> bool:
@@ -163,18 +167,18 @@ class _Run:
                 hint=f"The installed xllamacpp may be too new ({type(error).__name__}).",
                 code="engine_failed",
             )
-        return self._failure is not None or self._cancelled()
+        return self._failure is not None or self._reason is not FinishReason.CANCELLED or self._cancelled()
 
     def finish(self) -> Finish:
         if self._failure is not None:
             raise self._failure
-        if self._finish is not None:
-            return self._finish
         return Finish(
-            reason=FinishReason.CANCELLED,
+            reason=self._reason,
             prompt_tokens=self._prompt_tokens,
             reused_tokens=self._reused,
-            generated_tokens=self._generated,
+            generated_tokens=self._timings.get("predicted_n", 0),
+            prefill_ms=self._timings.get("prompt_ms", 0.0),
+            decode_ms=self._timings.get("predicted_ms", 0.0),
         )
 
     def _take(self, chunk: dict[str, Any]) -> None:
@@ -188,24 +192,18 @@ class _Run:
             state = Progress(processed=progress["processed"], total=progress["total"], reused=progress["cache"])
             self._emit(Event(id=self._id, at=at, progress=state))
         choice = chunk["choices"][0]
+        self._timings = chunk.get("timings", self._timings)
         for event in self._events(choice, at):
-            self._generated += 1
             self._emit(event)
-        if choice["finish_reason"]:
-            timings = chunk["timings"]
-            self.processed = self._prompt_tokens
-            self._finish = Finish(
-                reason=FinishReason.LENGTH if choice["finish_reason"] == "length" else FinishReason.STOP,
-                prompt_tokens=self._prompt_tokens,
-                reused_tokens=timings["cache_n"],
-                generated_tokens=timings["predicted_n"],
-                prefill_ms=timings["prompt_ms"],
-                decode_ms=timings["predicted_ms"],
-            )
+        self._holdback.feed(choice["text"])
+        if self._holdback.stopped:
+            self._reason = FinishReason.STOP
+        elif reason := choice["finish_reason"]:
+            self._reason = FinishReason.LENGTH if reason == "length" else FinishReason.STOP
 
     def _events(self, choice: dict[str, Any], at: float) -> Iterator[Event]:
         data = choice["text"].encode("utf-8", "surrogatepass")
-        # A chunk has several tokens when text was held back for a stop string; the text comes with the last of them.
+        # Should a chunk have several tokens, the text comes with the last of them.
         tokens = (choice["logprobs"] or {}).get("content") or []
         for number, token in enumerate(tokens, 1):
             yield Event(

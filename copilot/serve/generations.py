@@ -8,36 +8,17 @@ import functools
 import logging
 import secrets
 import time
-import traceback
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 from copilot.engine.protocol import Engine, PromptPlan, SamplingParams, TokenEvent
 from copilot.errors import SlipstreamError
-from copilot.serve.api import DoneData, ErrorData, Lane, ProgressData, StartData, TokenData
+from copilot.serve.api import DoneData, Lane, ProgressData, StartData, TokenData
+from copilot.serve.failures import describe_crash, error_data, internal_error
 from copilot.serve.scheduler import Job, Scheduler
 from copilot.serve.streams import Stream
 
 log = logging.getLogger(__name__)
-
-
-def describe_crash(error: BaseException) -> str:
-    """Type and places of an unexpected error. Not its message, which may hold someone's code."""
-    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
-
-
-def internal_error() -> SlipstreamError:
-    """What a client is told about a bug of ours."""
-    return SlipstreamError(
-        "The engine host hit an internal error.", hint="Its log, host.log, says where.", code="internal", retryable=True
-    )
-
-
-def error_data(error: SlipstreamError, *, partial: bool = False) -> ErrorData:
-    """The wire form of a user's error."""
-    return ErrorData(
-        code=error.code, message=error.message, hint=error.hint, retryable=error.retryable, partial=partial
-    )
 
 
 @dataclass(slots=True)

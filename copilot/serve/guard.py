@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from copilot.errors import SlipstreamError
 from copilot.serve.api import MAX_BODY_BYTES
-from copilot.serve.generations import describe_crash, error_data, internal_error
+from copilot.serve.failures import describe_crash, error_data, internal_error
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from copilot import paths
 from copilot.config.settings import Settings
 from copilot.serve import app
 from copilot.serve.claim import listening, only_one
-from copilot.serve.generations import describe_crash
+from copilot.serve.failures import describe_crash
 from copilot.serve.keeper import Load
 from copilot.serve.service import Service, draining_error
 

@@ -13,7 +13,8 @@ from copilot.engine.planning import PromptLimits
 from copilot.engine.protocol import Engine
 from copilot.errors import SlipstreamError
 from copilot.serve.api import ErrorData, HostState
-from copilot.serve.generations import Generations, describe_crash, error_data, internal_error
+from copilot.serve.failures import describe_crash, error_data, internal_error
+from copilot.serve.generations import Generations
 
 log = logging.getLogger(__name__)
 

@@ -109,7 +109,7 @@ class HostLink:
                     self._tell(SlipstreamError(error.message, hint=error.hint, code=error.code))
                 if status.state in {HostState.FAILED, HostState.READY}:
                     return True
-                await work_done.report(status.detail or "Starting", status.progress)
+                work_done.report(status.detail or "Starting", status.progress)
                 await asyncio.sleep(_POLL_SECONDS)
         finally:
             work_done.end()

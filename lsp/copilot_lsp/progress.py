@@ -1,5 +1,6 @@
 """Work-done progress that the server begins by itself (LSP 3.18, "Server Initiated Progress")."""
 
+import asyncio
 import itertools
 import logging
 
@@ -15,48 +16,48 @@ _tokens = itertools.count(1)
 
 
 class WorkDone:
-    """One piece of work, shown from its first :meth:`report` until :meth:`end`, where the client can show it."""
+    """One piece of work, shown from its first :meth:`report` until :meth:`end`, where the client can show it.
+
+    Nothing here waits: the client is asked for its leave in the background, and the work goes on without.
+    """
 
     def __init__(self, protocol: Protocol, title: str, *, supported: bool) -> None:
         self._protocol = protocol
         self._title = title
         self._supported = supported
-        self._token: str | None = None
-        self._last: Json = {}
+        self._token = f"slipstream-work-{next(_tokens)}"
+        self._value: Json = {}
+        self._asking: asyncio.Task[None] | None = None
+        self._begun = False
 
-    async def report(self, message: str, share: float | None) -> None:
-        """Show ``message`` and, where known, the ``share`` from 0 to 1 that is done. Never raises."""
-        if not self._supported:
-            return
+    def report(self, message: str, share: float | None) -> None:
+        """Show ``message`` and, where known, the ``share`` from 0 to 1 that is done."""
         value: Json = {"message": message}
         if share is not None:
             value["percentage"] = max(0, min(100, int(share * 100)))
-        if self._token is None and not await self._create():
+        if not self._supported or value == self._value:
             return
-        if value == self._last:
-            return
-        if self._last:
+        self._value = value
+        if self._begun:
             self._send({"kind": "report", **value})
-        else:
-            self._send({"kind": "begin", "title": self._title, "cancellable": False, **value})
-        self._last = value
+        elif self._asking is None:
+            self._asking = asyncio.create_task(self._begin())
 
     def end(self) -> None:
-        if self._last:
+        if self._asking is not None:
+            self._asking.cancel()
+        if self._begun:
             self._send({"kind": "end"})
-            self._last = {}
-            self._token = None
+            self._begun = False
 
-    async def _create(self) -> bool:
-        token = f"slipstream-work-{next(_tokens)}"
+    async def _begin(self) -> None:
         try:
-            await self._protocol.ask(types.WINDOW_WORK_DONE_PROGRESS_CREATE, {"token": token}, _CREATE_SECONDS)
+            await self._protocol.ask(types.WINDOW_WORK_DONE_PROGRESS_CREATE, {"token": self._token}, _CREATE_SECONDS)
         except ClientError as error:
             log.warning("no progress is shown: %s", error)
-            self._supported = False
-            return False
-        self._token = token
-        return True
+            return
+        self._begun = True
+        self._send({"kind": "begin", "title": self._title, "cancellable": False, **self._value})
 
     def _send(self, value: Json) -> None:
         self._protocol.notify_plain(types.PROGRESS, {"token": self._token, "value": value})

@@ -1,7 +1,6 @@
 """The worker process: what it may see, and what happens when it, or its parent, dies."""
 
 import asyncio
-import glob
 import os
 import signal
 import stat
@@ -19,7 +18,7 @@ from copilot.engine.process import WorkerEngine
 from copilot.engine.protocol import ModelInfo, SamplingParams
 from copilot.engine.worker import LOG_BYTES
 from copilot.errors import SlipstreamError
-from tests.copilot.engine.contract import NUMBERS, EngineContract, collect, different, finish, plan, text
+from tests.copilot.engine.contract import NUMBERS, EngineContract, collect, finish, plan, text
 
 GUARD = 60.0
 """Seconds after which a test that hangs fails. Nothing here is timed."""
@@ -46,9 +45,16 @@ async def single(tiny_model: Path) -> AsyncIterator[WorkerEngine]:
     await engine.close()
 
 
+@pytest.fixture(autouse=True)
+def temporary(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Private folders of workers are made here, where no other test makes any."""
+    monkeypatch.setattr(tempfile, "tempdir", str(home))
+    return home
+
+
 async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(GUARD):
-        while not true():
+        while not true():  # noqa: ASYNC110 - the other processes have no event to wait for
             await asyncio.sleep(0.02)
 
 
@@ -58,7 +64,17 @@ def is_running(pid: int) -> bool:
     except ProcessLookupError:
         return False
     # A zombie that its parent has not reaped is not running.
-    return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    return "State:\tZ" not in proc(pid, "status")
+
+
+def proc(pid: int, name: str) -> str:
+    return Path(f"/proc/{pid}/{name}").read_text()
+
+
+def workers() -> list[str]:
+    """Command lines of our children."""
+    children = proc(os.getpid(), f"task/{os.getpid()}/children").split()
+    return [line for pid in children if "engine.worker" in (line := proc(int(pid), "cmdline"))]
 
 
 def pid_of(engine: WorkerEngine) -> int:
@@ -66,8 +82,19 @@ def pid_of(engine: WorkerEngine) -> int:
     return engine.pid
 
 
-def left_over() -> set[str]:
-    return set(glob.glob(f"{tempfile.gettempdir()}/slipstream-*"))
+def private_folders() -> list[Path]:
+    return list(Path(tempfile.gettempdir()).glob("slipstream-*"))
+
+
+def modes(path: Path) -> tuple[int, int]:
+    """Permissions of a file and of its folder."""
+    return stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)
+
+
+def listens_on_tcp(pid: int) -> bool:
+    links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]  # noqa: PTH115 - no path: "socket:[1]"
+    lines = (proc(pid, "net/tcp") + proc(pid, "net/tcp6")).splitlines()
+    return any(f"socket:[{line.split()[9]}]" in links for line in lines if not line.lstrip().startswith("sl"))
 
 
 @pytest.mark.model
@@ -83,30 +110,24 @@ class TestConfinement:
         monkeypatch.setenv("SECRET_TOKEN", "hunter2")
         engine = await start(tiny_model)
         folder = Path(f"/proc/{pid_of(engine)}")
-        names = {entry.split("=")[0] for entry in (folder / "environ").read_text().split("\0") if entry}
+        names = {entry.split("=")[0] for entry in proc(pid_of(engine), "environ").split("\0") if entry}
         assert names <= {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "LC_ALL", "GGML_NO_BACKTRACE"}
         assert (folder / "cwd").readlink() == Path("/")
         assert (folder / "fd" / "0").readlink() == Path("/dev/null")
         await engine.close()
 
     async def test_it_leaves_no_core_dump_and_gains_no_privileges(self, engine: WorkerEngine) -> None:
-        limits = Path(f"/proc/{pid_of(engine)}/limits").read_text().splitlines()
+        limits = proc(pid_of(engine), "limits").splitlines()
         core = next(line for line in limits if line.startswith("Max core file size"))
         assert core.split()[-3:-1] == ["0", "0"]
         size = next(line for line in limits if line.startswith("Max file size"))
         assert size.split()[-3:-1] == [str(LOG_BYTES)] * 2
-        assert "NoNewPrivs:\t1" in Path(f"/proc/{pid_of(engine)}/status").read_text()
+        assert "NoNewPrivs:\t1" in proc(pid_of(engine), "status")
 
     async def test_only_its_user_can_reach_its_listener(self, engine: WorkerEngine) -> None:
-        sockets = [line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines() if "llama.sock" in line]
-        mine = [Path(path) for path in sockets if Path(path).exists()]
-        assert mine
-        for path in mine:
-            assert stat.S_IMODE(path.stat().st_mode) == 0o600
-            assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-        inodes = {os.readlink(fd) for fd in glob.glob(f"/proc/{pid_of(engine)}/fd/*") if os.path.islink(fd)}
-        tcp = Path(f"/proc/{pid_of(engine)}/net/tcp").read_text().splitlines()[1:]
-        assert not [line for line in tcp if f"socket:[{line.split()[9]}]" in inodes]
+        (folder,) = private_folders()
+        assert modes(folder / "llama.sock") == (0o600, 0o700)
+        assert not listens_on_tcp(pid_of(engine))
 
     async def test_its_log_is_private_and_holds_no_text_of_a_prompt(self, engine: WorkerEngine) -> None:
         await collect(engine, plan("the magic word is xyzzy plugh"))
@@ -141,31 +162,28 @@ class TestLoading:
 
     @pytest.mark.parametrize("content", [b"", b"GGUF" + bytes(200), b"GGUF\x03\0\0\0" + b"\xff" * 500])
     async def test_a_file_that_is_no_model_is_one_clear_error(self, tmp_path: Path, content: bytes) -> None:
-        before = left_over()
         broken = tmp_path / "broken.gguf"
         broken.write_bytes(content)
         with pytest.raises(SlipstreamError, match="tiny") as raised:
             await start(broken)
         assert raised.value.code == "engine_failed"
         assert raised.value.hint
-        assert left_over() <= before
+        assert private_folders() == []
 
     async def test_a_missing_file_is_one_clear_error(self, tmp_path: Path) -> None:
-        with pytest.raises(SlipstreamError, match="nowhere.gguf") as raised:
+        with pytest.raises(SlipstreamError, match=r"nowhere\.gguf") as raised:
             await start(tmp_path / "nowhere.gguf")
         assert raised.value.code == "engine_failed"
 
     async def test_cancelled_while_it_loads_nothing_is_left(self, tiny_model: Path) -> None:
-        before = left_over()
         began = asyncio.Event()
         loading = asyncio.ensure_future(start(tiny_model, on_progress=lambda _share: began.set()))
         await asyncio.wait_for(began.wait(), GUARD)
         loading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await loading
-        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-        assert not [pid for pid in children if b"copilot.engine.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-        assert left_over() <= before
+        assert workers() == []
+        assert private_folders() == []
 
 
 @pytest.mark.model
@@ -245,14 +263,13 @@ class TestDeath:
         assert text(await asyncio.wait_for(collect(engine, plan(NUMBERS)), GUARD))
 
     async def test_closed_in_mid_stream(self, tiny_model: Path) -> None:
-        before = left_over()
         engine = await start(tiny_model)
         pid = pid_of(engine)
         stream = engine.generate(plan(NUMBERS), SamplingParams(max_tokens=500))
         await anext(stream)
         await asyncio.wait_for(engine.close(), GUARD)
         assert not is_running(pid)
-        assert left_over() <= before
+        assert private_folders() == []
         with pytest.raises(SlipstreamError) as raised:
             async for _ in stream:
                 pass
@@ -292,11 +309,11 @@ class TestDeath:
         assert parent.stdout is not None
         pid = int(await asyncio.wait_for(parent.stdout.readline(), GUARD))
         assert is_running(pid)
-        assert list(home.glob("slipstream-*"))
+        assert private_folders()
         parent.kill()
         await parent.wait()
         await until(lambda: not is_running(pid))
-        assert not list(home.glob("slipstream-*"))
+        assert not private_folders()
 
 
 @pytest.mark.model

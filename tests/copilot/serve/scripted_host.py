@@ -7,7 +7,7 @@ from tests.fakes import ScriptedEngine
 from tests.hosts import loads, settings
 
 if __name__ == "__main__":
-    idle, step = [*map(float, sys.argv[1:]), 30.0, 0.02][:2] if len(sys.argv) < 3 else map(float, sys.argv[1:3])
+    idle, step = map(float, [*sys.argv[1:], *("30", "0.02")[len(sys.argv) - 1 :]])
     logs.to_terminal()
     engine = ScriptedEngine(["word "] * 2000, step_seconds=step)
     sys.exit(0 if host.serve(settings(idle_minutes=idle), loads(engine)) else 3)

@@ -16,6 +16,7 @@ import pytest
 from copilot import paths
 from copilot.client.host import HostClient, HostError
 from copilot.errors import SlipstreamError
+from copilot.serve import delivery
 from copilot.serve import host as host_module
 from copilot.serve.api import DoneData, HostState, InfillBody, TokenData
 from copilot.serve.claim import answers, holder, listening, only_one
@@ -147,6 +148,7 @@ async def test_what_waits_need_not_wait_for_the_end() -> None:
 
 async def test_a_stalled_reader_does_not_keep_the_host_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_module, "_LEAVE_SECONDS", 0.2)
+    monkeypatch.setattr(delivery, "WRITE_SECONDS", 10 * GUARD_SECONDS)
     engine = ScriptedEngine(["x" * 4000] * 2000)
     async with running(engine) as host:
         connection = socket.socket(socket.AF_UNIX)

