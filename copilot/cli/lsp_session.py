@@ -144,9 +144,11 @@ async def run_server(command: Sequence[str]) -> AsyncGenerator[LspSession]:
         try:
             yield session
         except SlipstreamError as error:
-            if error.code == "server_gone":
-                raise _with_log(error, log.fileno(), process.returncode) from None
-            raise
+            if error.code != "server_gone":
+                raise
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), _LEAVE_SECONDS)
+            raise _with_log(error, log.fileno(), process.returncode) from None
         finally:
             # Also when we are being cancelled: the wait is bounded.
             await asyncio.shield(asyncio.ensure_future(session.leave()))

@@ -299,7 +299,7 @@ class _Editor:
         elif method == "slipstream/completionStats":
             self._stats[params["requestId"]] = params
         elif method == "window/showMessage" and params.get("type") == 1:
-            self._errors.append(str(params.get("message")))
+            self._errors.append(str(params.get("message")).removeprefix("Slipstream: "))
 
     def _progressed(self, token: object, value: dict[str, Any]) -> None:
         if token == self._token:

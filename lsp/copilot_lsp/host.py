@@ -37,7 +37,7 @@ class HostLink:
         self._work_done = work_done
         self._tell = tell
         self._client: HostClient | None = None
-        self._answering = asyncio.Event()
+        self._answering = False
         self._task: asyncio.Task[None] | None = None
         self._retry_at = 0.0
         self._retry_seconds = _FIRST_RETRY_SECONDS
@@ -45,22 +45,20 @@ class HostLink:
     def start(self) -> None:
         """Bring the host up in the background, unless that is going on, done, or failed a moment ago."""
         busy = self._task is not None and not self._task.done()
-        if busy or self._answering.is_set() or asyncio.get_running_loop().time() < self._retry_at:
+        if busy or self._answering or asyncio.get_running_loop().time() < self._retry_at:
             return
         self._task = asyncio.create_task(self._bring_up(), name="bring up host")
 
     async def client(self, seconds: float) -> "HostClient | None":
-        """The host's client, once the host can answer; None when that takes longer than ``seconds``."""
+        """The host's client, once the host can answer; None when it cannot, or not within ``seconds``."""
         self.start()
-        try:
-            await asyncio.wait_for(self._answering.wait(), seconds)
-        except TimeoutError:
-            return None
-        return self._client
+        if not self._answering and self._task is not None:
+            await asyncio.wait([self._task], timeout=seconds)
+        return self._client if self._answering else None
 
     def lost(self) -> None:
         """A request found that the host cannot answer: look again before the next one."""
-        self._answering.clear()
+        self._answering = False
 
     async def close(self) -> None:
         if self._task is not None:
@@ -94,7 +92,7 @@ class HostLink:
             self._tell(SlipstreamError("The engine host could not be started.", hint="Try `slipstream doctor`."))
         else:
             self._retry_seconds = _FIRST_RETRY_SECONDS
-            self._answering.set()
+            self._answering = True
 
     async def _loaded(self, client: "HostClient") -> bool:
         """Wait while the host fetches or loads its model, and show how far it is. False when it ended meanwhile.

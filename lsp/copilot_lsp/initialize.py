@@ -19,8 +19,13 @@ class _Window(Wire, frozen=True):
     work_done_progress: bool | None = None
 
 
+class _DidChangeConfiguration(Wire, frozen=True):
+    dynamic_registration: bool | None = None
+
+
 class _Workspace(Wire, frozen=True):
     configuration: bool | None = None
+    did_change_configuration: _DidChangeConfiguration = _DidChangeConfiguration()
 
 
 class _Capabilities(Wire, frozen=True):
@@ -57,6 +62,11 @@ def essentials(params: object) -> types.InitializeParams | None:
         capabilities=types.ClientCapabilities(
             general=types.GeneralClientCapabilities(position_encodings=given.general.position_encodings),
             window=types.WindowClientCapabilities(work_done_progress=given.window.work_done_progress),
-            workspace=types.WorkspaceClientCapabilities(configuration=given.workspace.configuration),
+            workspace=types.WorkspaceClientCapabilities(
+                configuration=given.workspace.configuration,
+                did_change_configuration=types.DidChangeConfigurationClientCapabilities(
+                    dynamic_registration=given.workspace.did_change_configuration.dynamic_registration
+                ),
+            ),
         ),
     )

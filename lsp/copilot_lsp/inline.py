@@ -204,8 +204,9 @@ async def _stream(client: "HostClient", question: Question, stats: Stats, shown:
     Raises :class:`SlipstreamError` when the stream ends otherwise than it should.
     """
     request = question.request
-    trimmer = Trimmer(request.prefix, request.suffix, request.language, question.max_lines)
     async with client.infill(_body(question)) as stream:
+        # Made while the host prefills: it reads the text around the caret.
+        trimmer = Trimmer(request.prefix, request.suffix, request.language, question.max_lines)
         async for event in stream:
             stats.add(event)
             if isinstance(event, TokenData):

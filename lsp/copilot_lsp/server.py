@@ -123,6 +123,7 @@ class Server(LanguageServer):
         for message in self._start_messages:
             self.show(message, types.MessageType.Warning)
         self._start_messages = ()
+        self._in_background(self._watch_configuration())
         self._in_background(self._read_configuration())
 
     def _configuration_changed(self, params: object) -> None:
@@ -144,6 +145,22 @@ class Server(LanguageServer):
         if self.completion.enabled:
             # The first key should find the model warm.
             self.host.start()
+
+    async def _watch_configuration(self) -> None:
+        """Have the client tell when settings change; some do so only when they are asked to."""
+        workspace = self.client_capabilities.workspace
+        change = workspace.did_change_configuration if workspace is not None else None
+        if change is None or not change.dynamic_registration:
+            return
+        registration = {
+            "id": f"{settings.SECTION}-configuration",
+            "method": types.WORKSPACE_DID_CHANGE_CONFIGURATION,
+            "registerOptions": {"section": settings.SECTION},
+        }
+        try:
+            await self.protocol.ask(types.CLIENT_REGISTER_CAPABILITY, {"registrations": [registration]})
+        except ClientError as error:
+            log.warning("changes of the editor's settings will not be seen: %s", error)
 
     async def _configuration(self, pushed: object) -> object:
         workspace = self.client_capabilities.workspace

@@ -133,6 +133,30 @@ def test_pushed_settings_count_where_the_client_cannot_be_asked(client: Client, 
     assert len(warnings(client)) == 1
 
 
+@pytest.mark.parametrize("dynamic", [True, False])
+def test_it_asks_to_be_told_of_changes(client: Client, host: FakeHost, dynamic: bool) -> None:
+    workspace = {"didChangeConfiguration": {"dynamicRegistration": dynamic}}
+    client.initialize(capabilities={"workspace": workspace})
+    client.open(URI, "x = ")
+    client.result(COMPLETE, inline(URI, 0, 4))
+    methods = [each["method"] for asked in client.of("client/registerCapability") for each in asked["registrations"]]
+    assert methods == ["workspace/didChangeConfiguration"] * dynamic
+
+
+def test_a_client_that_never_answers_keeps_nobody_waiting(host: FakeHost) -> None:
+    class Silent(Client):
+        def _take(self, message: Json) -> None:
+            if not ("method" in message and "id" in message):
+                super()._take(message)
+
+    workspace = {"configuration": True, "didChangeConfiguration": {"dynamicRegistration": True}}
+    with Silent() as client:
+        client.initialize(capabilities={"workspace": workspace}, initializationOptions={"maxTokens": 7})
+        client.open(URI, "x = ")
+        assert _max_tokens(client, host) == 7
+        assert client.stop() == 0
+
+
 @pytest.mark.parametrize("answer", [None, [], [None], {"maxTokens": 5}, "no"])
 def test_an_odd_configuration_changes_nothing(host: FakeHost, answer: object) -> None:
     with Client(answer=lambda message: answer) as client:

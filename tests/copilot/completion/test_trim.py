@@ -91,6 +91,20 @@ def test_lines_are_counted_with_the_blank_ones_between() -> None:
     assert trimmed(Trimmer("def f():\n    ", "", "python", max_lines=3), raw) == "a = 1\n\n    b = 2"
 
 
+def test_done_with_the_last_line_there_may_be() -> None:
+    trimmer = Trimmer("", "", "python", max_lines=2)
+    assert trimmer.feed("a = 1\nb = 2\n") == "a = 1\nb = 2"
+    assert trimmer.done
+
+
+def test_done_at_a_blank_line_after_a_statement_that_might_have_gone_on() -> None:
+    trimmer = Trimmer("const x = ", "", "javascript")
+    trimmer.feed("f()\n")
+    waiting = trimmer.done
+    trimmer.feed("\n")
+    assert (waiting, trimmer.done) == (False, True)
+
+
 def test_carriage_returns_of_a_model_are_dropped() -> None:
     assert trimmed(Trimmer("", "", "python"), "a = 1\r\nb = 2\r\n") == "a = 1\nb = 2"
 

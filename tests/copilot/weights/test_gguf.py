@@ -183,8 +183,8 @@ def test_bombs_need_little_memory(tmp_path: Path) -> None:
         "a tensor has no name": b"GGUF" + struct.pack("<IQQ", 3, gguf.MAX_TENSORS, 0),
     }
     files = []
-    for name, data in bombs.items():
-        path = tmp_path / f"{name}.gguf"
+    for number, data in enumerate(bombs.values()):
+        path = tmp_path / f"{number}.gguf"
         with path.open("wb") as file:
             file.write(data)
             # Sparse: it claims a terabyte and takes none.

@@ -360,7 +360,10 @@ def test_cancel_leaves_what_came(hub: HubServer, model: Manifest, content: bytes
 
 
 @pytest.mark.timeout(60)
-def test_cancel_does_not_wait_for_a_silent_hub(hub: HubServer, model: Manifest) -> None:
+def test_cancel_does_not_wait_for_a_silent_hub(
+    hub: HubServer, model: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "IDLE_SECONDS", 600)
     settings = DownloadSettings(hub=hub.url, connect_seconds=120)
     cancel = threading.Event()
     hub.hold.clear()
