@@ -14,9 +14,9 @@ from copilot.errors import SlipstreamError
 Ask = Callable[[Mapping[str, object]], Any]
 """Sends a body to ``/tokenize`` and returns the decoded answer; called from several threads."""
 
-BLOCK = 1024
+BLOCK = 256
 """Characters. Long text is tokenized in blocks of about this size, so that a keystroke costs the last one only:
-16,000 characters take 9 ms, which would be a fifth of the time to the first token."""
+a request takes 0.3 ms and 2 microseconds a character, which for 16,000 of them is as long as a token."""
 
 CACHED = 1024 * 1024
 """Characters of blocks whose tokens are kept: some sixty windows of text around a caret."""

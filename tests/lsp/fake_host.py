@@ -17,6 +17,7 @@ from copilot import paths
 from copilot.serve.api import DoneData, ErrorData, HostState, HostStatus, ProgressData, StartData, TokenData
 
 _STEP_SECONDS = 0.005
+_STEPS_A_HEARTBEAT = 200
 
 
 @dataclass
@@ -130,7 +131,11 @@ class FakeHost:
                 writer.write(b"id: %d\nevent: %s\ndata: %s\n\n" % (sequence, name.encode(), msgspec.json.encode(event)))
                 await asyncio.sleep(_STEP_SECONDS)
                 # Polled: the test sets it from another thread.
-                while not left.done() and self.hold_after is not None and asked.sent >= self.hold_after:  # noqa: ASYNC110
+                held = 0
+                while not left.done() and self.hold_after is not None and asked.sent >= self.hold_after:
+                    held += 1
+                    if held % _STEPS_A_HEARTBEAT == 0:
+                        writer.write(b": still here\n\n")
                     await asyncio.sleep(_STEP_SECONDS)
                 if left.done():
                     asked.ended = "closed"
