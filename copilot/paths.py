@@ -19,14 +19,15 @@ APP = "slipstream"
 
 def _home() -> Path | None:
     home = os.environ.get("SLIPSTREAM_HOME")
-    return Path(home) if home else None
+    # Absolute: the engine host, which inherits it, runs in another folder.
+    return Path(home).absolute() if home else None
 
 
 def config_file() -> Path:
     """The one configuration file; it need not exist."""
     named = os.environ.get("SLIPSTREAM_CONFIG")
     if named:
-        return Path(named)
+        return Path(named).absolute()
     home = _home()
     return (home or platformdirs.user_config_path(APP, appauthor=False)) / "config.toml"
 
@@ -35,7 +36,7 @@ def models_dir() -> Path:
     """The shared cache of model files."""
     named = os.environ.get("SLIPSTREAM_MODELS_DIR")
     if named:
-        return Path(named)
+        return Path(named).absolute()
     home = _home()
     return (home or platformdirs.user_data_path(APP, appauthor=False)) / "models"
 

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +30,9 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     # Idle OpenMP threads that spin starve everything else on a small machine.
     monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
     yield folder
+    if paths.host_socket().exists():
+        # Started on demand by something this test ran, it would outlive the test as it should outlive its clients.
+        subprocess.run([sys.executable, "-m", "copilot", "stop"], check=False, capture_output=True, timeout=60)
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -168,15 +168,17 @@ class WorkerEngine:
         worker, self._child = self._child, None
         if worker is None or self._closed:
             return
-        self._bury(worker)
+        self._bury(worker).add_done_callback(
+            lambda burial: log.warning("the engine worker ended unexpectedly, status %d", burial.result())
+        )
         self._crashes.append(time.monotonic())
-        log.warning("the engine worker ended unexpectedly")
         self._begin_restart()
 
-    def _bury(self, worker: Child) -> None:
+    def _bury(self, worker: Child) -> asyncio.Task[int]:
         burial = asyncio.get_running_loop().create_task(worker.end())
         self._burials.add(burial)
         burial.add_done_callback(self._burials.discard)
+        return burial
 
     def _recent_crashes(self) -> int:
         since = time.monotonic() - CRASH_WINDOW

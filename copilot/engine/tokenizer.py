@@ -21,9 +21,9 @@ a request takes 0.3 ms and 2 microseconds a character, which for 16,000 of them 
 CACHED = 1024 * 1024
 """Characters of blocks whose tokens are kept: some sixty windows of text around a caret."""
 
-# Between a letter or digit and a line end. The pre-tokenizers of BPE vocabularies (GPT-2's pattern and all that came
+# Between a letter or digit and white space. The pre-tokenizers of BPE vocabularies (GPT-2's pattern and all that came
 # from it) cut there, and no merge reaches across, so blocks give the tokens of the whole.
-_CUT = re.compile(r"(?<=[A-Za-z0-9])(?=\n)")
+_CUT = re.compile(r"(?<=[A-Za-z0-9])(?=[ \t\n])")
 
 # <|x|>, <x>, </s>, <｜x｜>, ▁<PRE>, [INST]. No BPE merge makes these of ordinary text.
 _LOOKS_LIKE_CONTROL = re.compile(r"▁?<[^<>\s]+>|\[/?[A-Z_]+\]")

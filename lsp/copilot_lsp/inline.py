@@ -55,8 +55,10 @@ class _Live:
         self._task: asyncio.Task[object] | None = None
 
     def supersede(self) -> None:
-        self._pointless = True
-        if self._task is not None:
+        if self._task is None:
+            self._pointless = True
+        elif not self._task.cancelling():  # else the client's own cancel came first, and gets its own answer
+            self._pointless = True
             self._task.cancel()
 
     async def answer(self, work: Coroutine[Any, Any, Json | None]) -> Json | None:
