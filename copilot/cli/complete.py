@@ -9,17 +9,17 @@ import argparse
 import asyncio
 import re
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from copilot.cli import source
+from copilot.client.stats import StreamStats
 from copilot.completion.trim import Trimmer
 from copilot.config.settings import Settings
 from copilot.context.request import InfillRequest
 from copilot.context.window import infill_request
 from copilot.errors import SlipstreamError
-from copilot.serve.api import DoneData, HostState, InfillBody, ProgressData, TokenData
+from copilot.serve.api import HostState, InfillBody, TokenData
 from copilot.text.document import Document
 from copilot.text.position import Position, PositionEncoding
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 also when there is no suggestion."""
-    from copilot.config.load import load
+    from copilot.config.load import as_options, load
 
     place = parse_place(args.place)
     path = Path(place.file)
@@ -45,12 +45,10 @@ def run(args: argparse.Namespace) -> int:
     line, column = locate(document, place)
     loaded = load(args.config_file, args.overrides)
     request = infill_request(document, line, column, path=_shown_path(path))
-    host_options = [*(("--config", str(Path(args.config_file).absolute())) if args.config_file else ())]
-    for override in args.overrides:
-        host_options += ["--set", override]
+    host_options = as_options(args.config_file, args.overrides)
     stats = asyncio.run(_complete(request, loaded.settings, host_options, raw=args.raw))
     if args.stats:
-        print(stats, file=sys.stderr)
+        print(describe(stats), file=sys.stderr)
     return 0
 
 
@@ -101,45 +99,26 @@ def _shown_path(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else path.name
 
 
-class Stats:
-    """Speed and counts of one stream, as its reader saw them."""
-
-    def __init__(self) -> None:
-        self._asked = time.monotonic()
-        self._first: float | None = None
-        self._last = 0.0
-        self._tokens = self._prompt = self._reused = 0
-
-    def add(self, event: object) -> None:
-        if isinstance(event, TokenData):
-            self._last = time.monotonic()
-            self._first = self._first or self._last
-            self._tokens += 1
-        elif isinstance(event, ProgressData):
-            self._prompt, self._reused = event.total, event.reused
-        elif isinstance(event, DoneData):
-            self._prompt, self._reused, self._tokens = event.prompt_tokens, event.reused_tokens, event.generated_tokens
-
-    def __str__(self) -> str:
-        first = "no token" if self._first is None else f"TTFT {(self._first - self._asked) * 1000:.0f} ms"
-        counts = f"{self._tokens} tokens, prompt {self._prompt}, {self._reused} reused"
-        if self._first is None or self._last <= self._first:
-            return f"{first}, {counts}"
-        # The first token ends the prefill; the others were decoded in between.
-        return f"{first}, {(self._tokens - 1) / (self._last - self._first):.1f} tokens/s, {counts}"
+def describe(stats: StreamStats) -> str:
+    """Speed and counts in words."""
+    parts = ["no token" if stats.ttft_ms is None else f"TTFT {stats.ttft_ms:.0f} ms"]
+    parts += [f"{stats.tokens_per_second:.1f} tokens/s"] if stats.tokens_per_second else []
+    parts.append(f"{stats.generated_tokens} tokens")
+    parts.append(f"prompt {stats.prompt_tokens}, {stats.reused_tokens} reused")
+    return ", ".join(parts)
 
 
-async def _complete(request: InfillRequest, settings: Settings, host_options: list[str], *, raw: bool) -> Stats:
+async def _complete(request: InfillRequest, settings: Settings, host_options: list[str], *, raw: bool) -> StreamStats:
     from copilot.client.host import HostClient
 
     limits = settings.completion
     trimmer = Trimmer(request.prefix, request.suffix, request.language, limits.max_lines)
-    async with HostClient(settings, host_options=host_options) as client:
+    async with HostClient(host_options=host_options) as client:
         await client.ensure_running()
         await _wait_ready(client)
-        stats = Stats()
+        stats = StreamStats()
         shown = False
-        async with client.infill(_body(request, limits.max_tokens)) as stream:
+        async with client.infill(InfillBody.asking(request, max_tokens=limits.max_tokens)) as stream:
             async for event in stream:
                 stats.add(event)
                 if isinstance(event, TokenData):
@@ -167,15 +146,3 @@ async def _wait_ready(client: "HostClient") -> None:
         if status.state is HostState.STARTING and status.detail not in ("", last):
             last = status.detail
             print(f"slipstream complete: {last} ...", file=sys.stderr, flush=True)
-
-
-def _body(request: InfillRequest, max_tokens: int) -> InfillBody:
-    return InfillBody(
-        prefix=request.prefix,
-        suffix=request.suffix,
-        snippets=request.snippets,
-        path=request.path,
-        language=request.language,
-        place=request.place,
-        max_tokens=max_tokens,
-    )

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from copilot.cli import ghost, source
 from copilot.cli.lsp_session import LspSession, run_server
 from copilot.cli.typing_places import TypingPlace, choose
+from copilot.config.load import as_options
 from copilot.errors import SlipstreamError
 from copilot.text.document import Change, Document
 from copilot.text.position import Position, PositionEncoding, Range
@@ -64,11 +65,7 @@ def server_command(args: argparse.Namespace) -> list[str]:
     """The installed ``slipstream lsp``, with the options this command was given."""
     script = Path(sys.executable).with_name("slipstream")
     command = [str(script)] if script.exists() else [sys.executable, "-m", "copilot"]
-    if args.config_file:
-        command += ["--config", str(Path(args.config_file).absolute())]
-    for override in args.overrides:
-        command += ["--set", override]
-    return [*command, "lsp"]
+    return [*command, *as_options(args.config_file, args.overrides), "lsp"]
 
 
 class Answer(NamedTuple):

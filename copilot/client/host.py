@@ -17,7 +17,6 @@ import msgspec
 from copilot import paths
 from copilot.client.http import ConnectionLostError, Loss, Response, UnixHttp
 from copilot.client.sse import SseEvent, SseParser
-from copilot.config.settings import Settings
 from copilot.errors import SlipstreamError
 from copilot.serve.api import DoneData, ErrorData, HostState, HostStatus, InfillBody, ProgressData, StartData, TokenData
 
@@ -123,9 +122,7 @@ class HostClient:
     ``host_options``: options of ``slipstream`` itself (``--config FILE``) for a host that is started here.
     """
 
-    def __init__(
-        self, settings: Settings | None = None, *, socket: Path | None = None, host_options: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, *, socket: Path | None = None, host_options: Sequence[str] = ()) -> None:
         self._host_options = tuple(host_options)
         self._http = UnixHttp(socket or paths.host_socket(), silence_seconds=SILENCE_SECONDS)
 

@@ -61,6 +61,14 @@ class LoadedSettings(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
+def as_options(config_file: str | None, overrides: Sequence[str]) -> list[str]:
+    """The options that make another ``slipstream`` process, wherever it runs, read the same settings."""
+    options = ["--config", str(Path(config_file).absolute())] if config_file else []
+    for override in overrides:
+        options += ["--set", override]
+    return options
+
+
 def load(config_file: str | None = None, overrides: Sequence[str] = ()) -> LoadedSettings:
     """Read and layer the settings.
 

@@ -28,7 +28,7 @@ def examine(config_file: str | None = None, overrides: tuple[str, ...] = ()) -> 
 
     def host_finding() -> Finding:
         nonlocal status
-        status = host.ask_host(settings)
+        status = host.ask_host()
         return host.host(status, paths.host_socket())
 
     settings_found = isolated("config", "Settings", settings_finding)

@@ -2,11 +2,11 @@
 
 import asyncio
 import os
+import socket
 import stat
 from pathlib import Path
 
 import copilot
-from copilot.config.settings import Settings
 from copilot.doctor.finding import Finding, Verdict
 from copilot.serve import claim
 from copilot.serve.api import HostState, HostStatus
@@ -37,13 +37,12 @@ def runtime_folder(folder: Path, host_socket: Path) -> Finding:
     return Finding(id="runtime", title="Sockets", verdict=verdict, detail=detail, next_step=next_step)
 
 
-def ask_host(settings: Settings, timeout: float = 10.0) -> HostStatus | None:
+def ask_host(timeout: float = 10.0) -> HostStatus | None:
     """What the host says of itself; None when none answers. Never starts one."""
-
     from copilot.client.host import HostClient
 
     async def ask() -> HostStatus | None:
-        client = HostClient(settings)
+        client = HostClient()
         try:
             return await asyncio.wait_for(client.status(), timeout)
         finally:
@@ -82,10 +81,21 @@ def _silent(host_socket: Path) -> Finding:
         return _host(Verdict.OK, "Not running; it starts with the first completion")
     if not is_socket:
         return _host(Verdict.FAIL, f"{host_socket} is in the way: it is not a socket", f"Remove {host_socket}.")
-    if claim.answers():
+    if _listens(host_socket):
         detail = f"Something else listens on {host_socket}"
         return _host(Verdict.FAIL, detail, f"End that program, or remove {host_socket}.")
     return _host(Verdict.OK, f"Not running; the stale socket {host_socket} will be replaced by the next start")
+
+
+def _listens(host_socket: Path) -> bool:
+    """Whether anything takes connections there, host or not."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(host_socket))
+        except OSError:
+            return False
+    return True
 
 
 def _host(verdict: Verdict, detail: str, next_step: str = "") -> Finding:

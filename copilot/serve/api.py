@@ -5,18 +5,22 @@ length is bounded, because a request may come from anyone who can reach the sock
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 import msgspec
 from msgspec import Meta
 
-from copilot.context.request import CaretPlace, Snippet
+from copilot.context.request import CaretPlace, InfillRequest, Snippet
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 
 Text = Annotated[str, Meta(max_length=1_000_000)]
 Name = Annotated[str, Meta(max_length=1024)]
 StopStrings = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...], Meta(max_length=16)]
+
+
+def _fields(source: "InfillBody | InfillRequest") -> dict[str, Any]:
+    return {name: getattr(source, name) for name in InfillRequest.__struct_fields__}
 
 
 class Lane(StrEnum):
@@ -49,6 +53,14 @@ class InfillBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
     logprobs: bool = False
     deadline_ms: Annotated[int, Meta(ge=1, le=600_000)] | None = None
+
+    @classmethod
+    def asking(cls, request: InfillRequest, **options: Any) -> Self:
+        """The body that asks ``request``; ``options`` are the other fields."""
+        return cls(**_fields(request), **options)
+
+    def request(self) -> InfillRequest:
+        return InfillRequest(**_fields(self))
 
 
 class StartData(msgspec.Struct, frozen=True, kw_only=True):

@@ -55,15 +55,7 @@ class _Handlers:
     async def infill(self, request: Request) -> Response:
         body = await _decode(request, _infill)
         ready = self._service.ready()
-        asked = InfillRequest(
-            prefix=body.prefix,
-            suffix=body.suffix,
-            snippets=body.snippets,
-            path=body.path,
-            language=body.language,
-            place=body.place,
-        )
-        plan = _plan_infill(asked, ready)
+        plan = _plan_infill(body.request(), ready)
         params = SamplingParams(
             max_tokens=body.max_tokens,
             temperature=body.temperature,

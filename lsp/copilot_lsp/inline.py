@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from lsprotocol import types
 
+from copilot.client.stats import StreamStats
 from copilot.completion.session import Decision, Session
 from copilot.completion.trim import Trimmer
 from copilot.context.request import InfillRequest
@@ -16,7 +17,6 @@ from copilot.errors import SlipstreamError
 from copilot.serve.api import InfillBody, TokenData
 from copilot_lsp.caret import Caret, locate
 from copilot_lsp.messages import InlineCompletionParams, Json, RequestId
-from copilot_lsp.stats import Stats
 
 if TYPE_CHECKING:
     from copilot.client.host import HostClient
@@ -158,7 +158,7 @@ class InlineCompletions:
             typing.finished(generation)
 
     async def _answer(self, question: Question) -> Json | None:
-        server, stats = self._server, Stats()
+        server, stats = self._server, StreamStats()
         shown = _Shown(server.protocol, question)
         wait = _INVOKED_WAIT_SECONDS if question.invoked else _AUTOMATIC_WAIT_SECONDS
         for last_try in (False, True):
@@ -178,7 +178,7 @@ class InlineCompletions:
                     return None
         server.troubles.recovered()
         if server.wants_stats:
-            server.protocol.notify_plain(STATS, stats.report(question.id))
+            server.protocol.notify_plain(STATS, _facts(question.id, stats))
         return question.caret.answer(shown.text)
 
 
@@ -200,7 +200,7 @@ class _Shown:
             self._protocol.notify_plain(types.PROGRESS, {"token": token, "value": value}, droppable=True)
 
 
-async def _stream(client: "HostClient", question: Question, stats: Stats, shown: _Shown) -> None:
+async def _stream(client: "HostClient", question: Question, stats: StreamStats, shown: _Shown) -> None:
     """Ask the host and show what comes. Leaving early, for whatever reason, closes the stream and stops the engine.
 
     Raises :class:`SlipstreamError` when the stream ends otherwise than it should.
@@ -219,18 +219,24 @@ async def _stream(client: "HostClient", question: Question, stats: Stats, shown:
 
 
 def _body(question: Question) -> InfillBody:
-    request = question.request
-    return InfillBody(
-        prefix=request.prefix,
-        suffix=request.suffix,
-        snippets=request.snippets,
-        path=request.path,
-        language=request.language,
-        place=request.place,
+    return InfillBody.asking(
+        question.request,
         session=question.session,
         max_tokens=question.max_tokens,
         deadline_ms=_INVOKED_DEADLINE_MS if question.invoked else _AUTOMATIC_DEADLINE_MS,
     )
+
+
+def _facts(request_id: RequestId, stats: StreamStats) -> Json:
+    """The parameters of ``slipstream/completionStats``. Times in milliseconds; null where there was no token."""
+    return {
+        "requestId": request_id,
+        "ttftMs": stats.ttft_ms,
+        "tokensPerSecond": stats.tokens_per_second,
+        "promptTokens": stats.prompt_tokens,
+        "reusedTokens": stats.reused_tokens,
+        "generatedTokens": stats.generated_tokens,
+    }
 
 
 async def _nothing() -> None:

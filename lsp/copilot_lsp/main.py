@@ -8,7 +8,6 @@ import argparse
 import gc
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _server(args: argparse.Namespace) -> "Server":
-    from copilot.config.load import load
+    from copilot.config.load import as_options, load
     from copilot.config.settings import Settings
     from copilot.errors import SlipstreamError
     from copilot_lsp.server import Server
@@ -63,7 +62,5 @@ def _server(args: argparse.Namespace) -> "Server":
     except SlipstreamError as error:
         # An editor that is told why has a server; one whose server does not start has a riddle.
         settings, messages = Settings(), (f"{error} Until then the defaults count.",)
-    host_options = [*(("--config", str(Path(args.config_file).absolute())) if args.config_file else ())]
-    for override in args.overrides:
-        host_options += ["--set", override]
+    host_options = as_options(args.config_file, args.overrides)
     return Server(settings, start_messages=messages, host_options=host_options)

@@ -189,11 +189,9 @@ class Server(LanguageServer):
         return WorkDone(self.protocol, "Slipstream", supported=bool(window and window.work_done_progress))
 
     def _connect(self) -> Any:
-        import httpx  # noqa: F401 - here, off the loop, instead of with the first request
-
         from copilot.client.host import HostClient
 
-        return HostClient(self._user, host_options=self._host_options)
+        return HostClient(host_options=self._host_options)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -18,8 +18,17 @@ ROOT = Path(__file__).parents[2]
 def run(command: list[str], cwd: Path, timeout: float = 900) -> subprocess.CompletedProcess[str]:
     """Run as a user would, outside this test's environment; the output is shown when it fails."""
     environment = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
-    print(done.stdout, done.stderr, sep="\n")
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    sys.stdout.write(done.stdout)
     return done
 
 
@@ -62,9 +71,10 @@ def test_make_try_works_from_an_empty_clone(clone: Path, coder_model: Path) -> N
 @pytest.mark.model
 @pytest.mark.timeout(1200)
 def test_the_wheel_works_outside_the_repository(clone: Path, tmp_path: Path, coder_model: Path) -> None:
-    assert run([sys.executable, "-m", "build", "--outdir", str(tmp_path / "dist"), str(clone)], tmp_path).returncode == 0
-    [wheel] = (tmp_path / "dist").glob("*.whl")
-    [sdist] = (tmp_path / "dist").glob("*.tar.gz")
+    dist = tmp_path / "dist"
+    assert run([sys.executable, "-m", "build", "--outdir", str(dist), str(clone)], tmp_path).returncode == 0
+    [wheel] = dist.glob("*.whl")
+    [sdist] = dist.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         assert not [name for name in archive.getnames() if "/tests/" in name]
     venv.create(tmp_path / "env", with_pip=True)

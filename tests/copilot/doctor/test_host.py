@@ -8,7 +8,6 @@ import pytest
 
 import copilot
 from copilot import paths
-from copilot.config.settings import Settings
 from copilot.doctor import host
 from copilot.doctor.finding import Finding, Verdict
 from copilot.errors import SlipstreamError
@@ -20,7 +19,7 @@ from tests.hosts import GUARD_SECONDS, running
 
 
 def look() -> Finding:
-    return host.host(host.ask_host(Settings()), paths.host_socket())
+    return host.host(host.ask_host(), paths.host_socket())
 
 
 def folder_finding() -> Finding:
@@ -103,14 +102,14 @@ def test_something_that_is_no_socket() -> None:
 
 def test_a_stranger_on_the_socket() -> None:
     with listening(paths.host_socket()):
-        finding = host.host(host.ask_host(Settings(), timeout=0.5), paths.host_socket())
+        finding = host.host(host.ask_host(timeout=0.5), paths.host_socket())
     assert finding.verdict is Verdict.FAIL
     assert "Something else listens" in finding.detail
 
 
 def test_a_host_that_does_not_answer() -> None:
     with only_one(), listening(paths.host_socket()):
-        finding = host.host(host.ask_host(Settings(), timeout=0.5), paths.host_socket())
+        finding = host.host(host.ask_host(timeout=0.5), paths.host_socket())
     assert finding.verdict is Verdict.WARN
     assert "does not answer" in finding.detail
     assert "slipstream stop" in finding.next_step
