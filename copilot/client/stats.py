@@ -18,6 +18,7 @@ class StreamStats:
         self._asked = time.monotonic()
         self._first: float | None = None
         self._last = 0.0
+        self._decode_ms = 0.0
 
     def add(self, event: object) -> None:
         if isinstance(event, TokenData):
@@ -28,7 +29,7 @@ class StreamStats:
             self.prompt_tokens, self.reused_tokens = event.total, event.reused
         elif isinstance(event, DoneData):
             self.prompt_tokens, self.reused_tokens = event.prompt_tokens, event.reused_tokens
-            self.generated_tokens = event.generated_tokens
+            self.generated_tokens, self._decode_ms = event.generated_tokens, event.decode_ms
 
     @property
     def ttft_ms(self) -> float | None:
@@ -37,7 +38,10 @@ class StreamStats:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Speed of decoding: the first token ends the prefill, the others were decoded in between."""
+        """Speed of decoding, as the engine measured it where it told."""
+        if self._decode_ms:
+            return 1000 * self.generated_tokens / self._decode_ms
+        # The first token ends the prefill, the others were decoded in between.
         if self._first is None or self._last <= self._first:
             return None
         return (self.generated_tokens - 1) / (self._last - self._first)

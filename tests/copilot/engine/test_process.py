@@ -165,7 +165,7 @@ class TestLoading:
     async def test_a_file_that_is_no_model_is_one_clear_error(self, tmp_path: Path, content: bytes) -> None:
         broken = tmp_path / "broken.gguf"
         broken.write_bytes(content)
-        with pytest.raises(SlipstreamError, match="tiny") as raised:
+        with pytest.raises(SlipstreamError, match="could not load the model tiny") as raised:
             await start(broken)
         assert raised.value.code == "engine_failed"
         assert raised.value.hint
@@ -209,6 +209,8 @@ class TestDeath:
         events = await asyncio.wait_for(collect(engine, plan(NUMBERS), SamplingParams(max_tokens=9)), GUARD)
         assert text(events).startswith(" 16 17 18")
         assert engine.pid not in {None, pid}
+        # What the dead one left is removed; this is the folder of the one that runs.
+        assert len(private_folders()) == 1
 
     async def test_it_comes_back_by_itself(self, engine: WorkerEngine) -> None:
         pid = pid_of(engine)
