@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,9 @@ from copilot import paths
 
 # Read before any fixture moves the folders: model files are large and checked, tests share them.
 REAL_MODELS_DIR = paths.models_dir()
+
+# A shell's background job ignores Ctrl-C, and so would every child that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CODER_MODEL = "qwen2.5-coder-0.5b-instruct-q4_k_m"
 TINY_MODEL = "smollm2-135m-instruct-q4_1"
