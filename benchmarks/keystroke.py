@@ -1,6 +1,6 @@
 """The server's own work for a keystroke, beside pygls' own document update, on the same edits in one run.
 
-Ours: from the parsed didChange to an ``InfillRequest`` that is ready (document store, caret, window). pygls': its
+Ours: from the parsed didChange to the encoded request to the host (document store, session, caret, window). pygls': its
 ``Workspace.update_text_document``, ``offset_at_position`` for the caret and slices of the same bounds. The two take
 turns at every keystroke, and each is first at every other one, so that neither has the caches to itself. Garbage
 collection runs as in real life.
@@ -22,11 +22,13 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
 from lsprotocol import types as lsp
 from pygls.workspace import Workspace
 
+from copilot.completion.session import Session
 from copilot.context import window
-from copilot.context.request import InfillRequest
+from copilot.serve.api import InfillBody
 from copilot.text.document import Change
 from copilot.text.position import Position, PositionEncoding, Range
 from copilot.text.store import DocumentStore
@@ -113,7 +115,8 @@ def _replace(line: int, start: int, end: int, text: str) -> Keystroke:
     return Keystroke(lsp.TextDocumentContentChangePartial(range=span, text=text), caret)
 
 
-def ours(store: DocumentStore, version: int, key: Keystroke) -> InfillRequest:
+def ours(store: DocumentStore, session: Session, version: int, key: Keystroke) -> bytes:
+    session.edited(version)
     span = key.change.range
     change = Change(
         Range(Position(span.start.line, span.start.character), Position(span.end.line, span.end.character)),
@@ -121,7 +124,10 @@ def ours(store: DocumentStore, version: int, key: Keystroke) -> InfillRequest:
     )
     document = store.change(URI, version, [change])
     line, column = document.split_at(Position(key.caret.line, key.caret.character), store.encoding)
-    return window.infill_request(document, line, column, path="generated.py")
+    request = window.infill_request(document, line, column, path="generated.py")
+    decision = session.request(version, line, column, request.prefix, request.suffix)
+    asked = msgspec.structs.replace(request, place=decision.place)
+    return msgspec.json.encode(InfillBody.asking(asked, session="keystroke", deadline_ms=5000))
 
 
 def with_pygls(workspace: Workspace, version: int, key: Keystroke) -> tuple[str, str]:
@@ -140,6 +146,7 @@ def measure(lines: int, keystrokes: int, seed: int) -> Measured:
     text = "\n".join(python_code(lines, rng)) + "\n"
     store = DocumentStore(PositionEncoding.UTF16)
     store.open(URI, "python", 0, text)
+    session = Session()
     workspace = Workspace(None)
     workspace.put_text_document(lsp.TextDocumentItem(uri=URI, language_id="python", version=0, text=text))
     measured = Measured([], [], [])
@@ -147,7 +154,7 @@ def measure(lines: int, keystrokes: int, seed: int) -> Measured:
     def run_ours(version: int, key: Keystroke) -> None:
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         start = time.perf_counter()
-        ours(store, version, key)
+        ours(store, session, version, key)
         measured.ours.append((time.perf_counter() - start) * 1e3)
         measured.preempted.append(resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw > switches)
 

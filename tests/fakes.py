@@ -54,6 +54,7 @@ class ScriptedEngine:
         never_awaits: bool = False,
         ignore_limit: bool = False,
     ) -> None:
+        self.restarts = 0
         self.tokens = tuple(tokens)
         self.prefill_steps = prefill_steps
         self.step_seconds = step_seconds

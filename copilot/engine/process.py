@@ -58,6 +58,7 @@ class WorkerEngine:
             threads=settings.threads,
             gpu_layers=settings.gpu_layers,
         )
+        self.restarts = 0
         self._child: Child | None = None
         self._restart: asyncio.Task[None] | None = None
         self._burials: set[asyncio.Task[int]] = set()
@@ -194,6 +195,7 @@ class WorkerEngine:
             await asyncio.sleep(2 ** (crashes - 2) if crashes > 1 else 0)
             try:
                 await self._launch(lambda _share: None)
+                self.restarts += 1
             except SlipstreamError as error:
                 log.warning("the engine worker could not be restarted: %s", error.code)
                 self._crashes.append(time.monotonic())

@@ -141,8 +141,10 @@ class Engine(Protocol):
     ``generate`` yields events in strict order and exactly one with ``finish``, the last. Closing the iterator
     (``aclose``) cancels: the engine stops within one step, in prefill too, and its KV cache stays reusable.
     Raises :class:`copilot.errors.SlipstreamError` with code ``engine_restarted`` when the worker died,
-    ``context_too_long`` when the plan does not fit.
+    ``context_too_long`` when the plan does not fit. ``restarts`` counts how often it had to be started again.
     """
+
+    restarts: int
 
     @property
     def model(self) -> ModelInfo: ...

@@ -76,6 +76,6 @@ class Service:
             idle_limit_s=self.idle_limit,
             active_streams=ready.generations.active if ready else 0,
             queued_streams=ready.generations.queued if ready else 0,
-            worker_restarts=getattr(engine, "restarts", 0),
+            worker_restarts=engine.restarts if engine else 0,
             slots=engine.capabilities.slots if engine else 0,
         )

@@ -209,6 +209,7 @@ class TestDeath:
         events = await asyncio.wait_for(collect(engine, plan(NUMBERS), SamplingParams(max_tokens=9)), GUARD)
         assert text(events).startswith(" 16 17 18")
         assert engine.pid not in {None, pid}
+        assert engine.restarts == 1
         # What the dead one left is removed; this is the folder of the one that runs.
         assert len(private_folders()) == 1
 

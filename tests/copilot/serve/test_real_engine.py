@@ -109,5 +109,5 @@ async def test_a_worker_killed_in_mid_stream_is_one_error_and_the_next_request_w
         assert text
         after = await client.status()
         assert after is not None
-        assert (after.pid, after.state) == (status.pid, HostState.READY)
+        assert (after.pid, after.state, after.worker_restarts) == (status.pid, HostState.READY, 1)
     assert not psutil.pid_exists(worker.pid)
