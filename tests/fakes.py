@@ -37,6 +37,8 @@ class ScriptedEngine:
     step. ``fail_at``: raise ``failure`` instead of token k. ``never_awaits``: yields without ever suspending, as a
     buffer that is always full would. ``release``: when given, a cancelled generation holds its slot until it is set.
     ``ignore_limit``: goes on beyond ``max_tokens`` for ever.
+
+    Set its ``failure`` to have it given up, ``restarting`` to have its worker gone for a moment.
     """
 
     def __init__(
@@ -55,6 +57,8 @@ class ScriptedEngine:
         ignore_limit: bool = False,
     ) -> None:
         self.restarts = 0
+        self.restarting = False
+        self.failure: SlipstreamError | None = None
         self.tokens = tuple(tokens)
         self.prefill_steps = prefill_steps
         self.step_seconds = step_seconds
@@ -62,7 +66,7 @@ class ScriptedEngine:
         self.prefill_hold = prefill_hold
         self.release = release
         self.fail_at = fail_at
-        self.failure = failure or SlipstreamError(
+        self._token_failure = failure or SlipstreamError(
             "The engine worker died.", hint="Ask again.", code="engine_restarted", retryable=True
         )
         self.never_awaits = never_awaits
@@ -81,6 +85,8 @@ class ScriptedEngine:
         self.closed = True
 
     async def generate(self, plan: PromptPlan, params: SamplingParams) -> AsyncGenerator[TokenEvent]:
+        if self.failure is not None:
+            raise self.failure
         call = Call(plan, params)
         self.calls.append(call)
         self.busy += 1
@@ -108,7 +114,7 @@ class ScriptedEngine:
         count = 0
         while self.ignore_limit or count < min(len(self.tokens), call.params.max_tokens):
             if count == self.fail_at:
-                raise self.failure
+                raise self._token_failure
             await self._step(call, self.hold)
             yield TokenEvent(
                 text=self.tokens[count % len(self.tokens)], at=time.monotonic(), token_id=count, logprob=-0.5

@@ -115,7 +115,7 @@ async def _complete(request: InfillRequest, settings: Settings, host_options: li
     trimmer = Trimmer(request.prefix, request.suffix, request.language, limits.max_lines)
     async with HostClient(host_options=host_options) as client:
         await client.ensure_running()
-        await _wait_ready(client)
+        await _wait_ready(client, settings.model.completion)
         stats = StreamStats()
         shown = False
         async with client.infill(InfillBody.asking(request, max_tokens=limits.max_tokens)) as stream:
@@ -139,10 +139,22 @@ def _show(text: str, output: TextIO) -> bool:
     return bool(text)
 
 
-async def _wait_ready(client: "HostClient") -> None:
-    """Until the model is loaded; what the host is busy with goes to standard error, once each."""
+async def _wait_ready(client: "HostClient", model: str) -> None:
+    """Until the model is loaded; what the host is busy with goes to standard error, once each.
+
+    So does that it has another one than ``model``: a host keeps the settings that it was started with.
+    """
     last = ""
+    warned = False
     async for status in client.wait_ready():
+        if not warned and status.model not in {None, model}:
+            warned = True
+            print(
+                f"slipstream complete: The running host uses {status.model}, not {model}.\n"
+                f"  Run `slipstream stop` first to use {model}.",
+                file=sys.stderr,
+                flush=True,
+            )
         if status.state is HostState.STARTING and status.detail not in ("", last):
             last = status.detail
             print(f"slipstream complete: {last} ...", file=sys.stderr, flush=True)

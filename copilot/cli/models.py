@@ -159,7 +159,11 @@ def _add(args: argparse.Namespace) -> int:
         print("It has no fill-in-the-middle tokens that are known here, so it sees only what is before the caret.")
     if store.state(of) is not store.State.INSTALLED:
         print(f"Fetch it with `slipstream models pull {of.id}`.")
+    if of.format != "gguf":
+        print(f"No engine of this version runs {of.format.upper()} models, so it can't be used yet.")
+        return 0
     print(f"Use it with `slipstream --set model.completion={of.id} ...` or in the configuration file.")
+    print("Run `slipstream stop` first: a host that is running keeps the model that it has.")
     return 0
 
 

@@ -38,4 +38,8 @@ def document_of(data: bytes, path: Path) -> Document:
         raise SlipstreamError(
             f"{path} is not text in UTF-8.", hint="Convert it, or name another file.", code="file_unreadable"
         ) from None
+    if "\0" in text:
+        raise SlipstreamError(
+            f"{path} is not a text file: it has NUL characters.", hint="Name a text file.", code="file_unreadable"
+        )
     return Document.from_text(path.absolute().as_uri(), language_of(path), 1, text)

@@ -1,4 +1,4 @@
-"""What the engine host is doing. Exit status 0 when it is ready or starting, 1 when it failed or is not running."""
+"""What the engine host does. Exit status 0 when it is ready or starting, 1 when it failed, hangs or does not run."""
 
 import argparse
 import asyncio
@@ -13,11 +13,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from copilot.serve.claim import holder
+
     status = asyncio.run(_ask())
+    process = None if status is not None else holder()
     if args.json:
-        print(msgspec.json.encode(status or {"state": "stopped"}).decode())
+        print(msgspec.json.encode(status or _without_status(process)).decode())
     else:
-        print("\n".join(describe(status)))
+        print("\n".join(describe(status, process)))
     return 0 if status is not None and status.state is not HostState.FAILED else 1
 
 
@@ -28,8 +31,17 @@ async def _ask() -> HostStatus | None:
         return await client.status()
 
 
-def describe(status: HostStatus | None) -> list[str]:
-    """The status in lines for a person."""
+def _without_status(process: int | None) -> dict[str, str | int]:
+    return {"state": "silent", "pid": process} if process else {"state": "stopped"}
+
+
+def describe(status: HostStatus | None, process: int | None = None) -> list[str]:
+    """The status in lines for a person. ``process``: what holds the host's lock when there is no status."""
+    if status is None and process:
+        return [
+            f"Process {process} holds the engine host's lock but does not answer.",
+            "If it stays so, `slipstream stop` ends it.",
+        ]
     if status is None:
         return ["The engine host is not running. It starts by itself with the first completion."]
     return [

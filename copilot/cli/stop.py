@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -9,6 +10,9 @@ import time
 from copilot.errors import SlipstreamError
 
 _WAIT_SECONDS = 20.0
+# Between taking the lock and writing whose it is.
+_UNKNOWN_SECONDS = 2.0
+_POLL_SECONDS = 0.05
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,22 +22,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from copilot.serve.claim import holder
 
-    if holder() is None:
+    first = _first_holder()
+    if first is None:
         print("The engine host is not running.")
         return 0
-    if not asyncio.run(_ask_to_leave()):
-        _signal(holder())
+    # Asking one that hangs takes a while, and its number may be someone else's by then.
+    if not asyncio.run(_ask_to_leave()) and holder() == first:
+        _signal(first)
     until = time.monotonic() + _WAIT_SECONDS
-    while (process := holder()) is not None:
+    # 0 is the first one on its way out, or another one that just came.
+    while (process := holder()) in {first, 0}:
         if time.monotonic() > until:
-            raise SlipstreamError(
-                f"The engine host (process {process}) has not left after {_WAIT_SECONDS:.0f} seconds.",
-                hint=f"`kill -9 {process}` ends it.",
-                code="host_stuck",
-            )
-        time.sleep(0.05)
+            raise _stuck(first)
+        time.sleep(_POLL_SECONDS)
     print("The engine host has stopped.")
+    if process is not None:
+        print(f"Something, an editor perhaps, has started a new one since: process {process}.")
     return 0
+
+
+def _first_holder() -> int | None:
+    """Who is to leave; 0 when that can't be known."""
+    from copilot.serve.claim import holder
+
+    until = time.monotonic() + _UNKNOWN_SECONDS
+    while (process := holder()) == 0 and time.monotonic() < until:
+        time.sleep(_POLL_SECONDS)
+    return process
 
 
 async def _ask_to_leave() -> bool:
@@ -43,10 +58,21 @@ async def _ask_to_leave() -> bool:
         return await client.shutdown()
 
 
-def _signal(process: int | None) -> None:
+def _signal(process: int) -> None:
     """For a host that holds its lock but does not answer."""
     if process:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGTERM)
-        except ProcessLookupError:
-            return
+            # One that was suspended hears the other signal only then.
+            os.kill(process, signal.SIGCONT)
+
+
+def _stuck(process: int) -> SlipstreamError:
+    waited = f"has not left after {_WAIT_SECONDS:.0f} seconds"
+    if not process:
+        return SlipstreamError(
+            f"The engine host {waited}.", hint="`slipstream doctor` shows what is known of it.", code="host_stuck"
+        )
+    return SlipstreamError(
+        f"The engine host (process {process}) {waited}.", hint=f"`kill -9 {process}` ends it.", code="host_stuck"
+    )

@@ -6,6 +6,7 @@ few places, and shows the ghost text as it grows with its speed. Your file is ne
 
 import argparse
 import asyncio
+import math
 import statistics
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 from copilot.cli import ghost, source
 from copilot.cli.lsp_session import LspSession, run_server
 from copilot.cli.typing_places import TypingPlace, choose
-from copilot.config.load import as_options
+from copilot.config.load import LoadedSettings, as_options, load
 from copilot.errors import SlipstreamError
 from copilot.text.document import Change, Document
 from copilot.text.position import Position, PositionEncoding, Range
@@ -35,10 +36,12 @@ _AUTOMATIC, _INVOKED = 2, 1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="a file to copy and type into")
-    parser.add_argument("--places", type=int, default=4, metavar="N", help="how many places (default: %(default)s)")
+    parser.add_argument(
+        "--places", type=_at_least_one, default=4, metavar="N", help="how many places (default: %(default)s)"
+    )
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=_seconds,
         default=1800.0,
         metavar="SECONDS",
         help="give up after this long, fetching the model included (default: %(default).0f)",
@@ -47,8 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 when real completions came, 1 when none did."""
+    loaded = load(args.config_file, args.overrides)
+    for warning in loaded.warnings:
+        print(f"slipstream try: {warning}", file=sys.stderr)
     document = source.read_document(args.file or Path(__file__).with_name("samples") / "inventory.py")
-    places = choose([line.rstrip("\r\n") for line in document.lines], max(1, args.places))
+    _refuse_switched_off(loaded, document.language)
+    places = choose([line.rstrip("\r\n") for line in document.lines], args.places)
     if not places:
         raise SlipstreamError(
             f"{args.file} has no line to type.", hint="Name a file with some code in it.", code="nothing_to_type"
@@ -59,6 +66,38 @@ def run(args: argparse.Namespace) -> int:
     finally:
         screen.close()
     return _conclude(results)
+
+
+def _at_least_one(text: str) -> int:
+    value = int(text) if text.isascii() and text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return value
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return value
+
+
+def _refuse_switched_off(loaded: LoadedSettings, language: str) -> None:
+    """Without this it would wait for completions that the server is told never to give."""
+    completion = loaded.settings.completion
+    if not completion.enabled:
+        name, state, hint = "completion.enabled", "is false", "Set it to true to see some."
+    elif language in completion.disabled_languages:
+        name, state = "completion.disabled_languages", f"holds {language}"
+        hint = f"Take {language} out of it, or name a file in another language."
+    else:
+        return
+    raise SlipstreamError(
+        f"Completions are switched off: {name} {state} ({loaded.origins[name]}).", hint=hint, code="switched_off"
+    )
 
 
 def server_command(args: argparse.Namespace) -> list[str]:
@@ -179,8 +218,12 @@ class _Editor:
         self._did_open(self._document)
 
     async def _wait_for_model(self, folder: Path) -> None:
-        """Ask in a tiny document until there is an answer: null means that the model is not there yet."""
-        probe = Document.from_text((folder / "probe.py").as_uri(), "python", 1, "x = 1 + ")
+        """Ask in a tiny document until there is an answer: null means that the model is not there yet.
+
+        It has the language of the document: the server may be told to leave others alone.
+        """
+        name = "probe" + Path(self._document.uri).suffix
+        probe = Document.from_text((folder / name).as_uri(), self._document.language, 1, "x = 1 + ")
         self._did_open(probe)
         self._screen.note("Waiting for the model")
         while (

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from copilot.client.http import ConnectionLostError, Loss, Response, UnixHttp
 from copilot.client.sse import SseEvent, SseParser
 from copilot.errors import SlipstreamError
 from copilot.serve.api import DoneData, ErrorData, HostState, HostStatus, InfillBody, ProgressData, StartData, TokenData
+from copilot.serve.claim import holder
 
 InfillEvent: TypeAlias = StartData | ProgressData | TokenData | DoneData
 
@@ -29,6 +31,7 @@ START_SECONDS = 30.0
 SILENCE_SECONDS = 12.0
 _POLL_SECONDS = 0.05
 _RESPAWN_SECONDS = 1.0
+_FOLDERS = ("SLIPSTREAM_HOME", "SLIPSTREAM_MODELS_DIR", "SLIPSTREAM_CONFIG")
 _KINDS: Mapping[str, type[InfillEvent] | type[ErrorData]] = MappingProxyType(
     {"start": StartData, "progress": ProgressData, "token": TokenData, "done": DoneData, "error": ErrorData}
 )
@@ -199,7 +202,8 @@ class HostClient:
     async def ensure_running(self) -> None:
         """Attach to the host, or start one that outlives this process. Waits for its socket, not for the model.
 
-        Any number of clients may do this at once. Raises :class:`SlipstreamError` ``host_not_started``.
+        Any number of clients may do this at once. Raises :class:`SlipstreamError` ``host_not_started``,
+        or ``host_silent`` when there is one that does not answer.
         """
         give_up = time.monotonic() + START_SECONDS
         spawned: subprocess.Popen[bytes] | None = None
@@ -207,12 +211,7 @@ class HostClient:
         while not await self._live():
             now = time.monotonic()
             if now > give_up or (spawned is not None and (spawned.returncode or 0) != 0):
-                raise SlipstreamError(
-                    "The engine host could not be started.",
-                    hint=f"{paths.log_dir() / 'host.log'} says why; `slipstream serve` shows it here.",
-                    code="host_not_started",
-                    retryable=True,
-                )
+                raise _not_started(holder())
             # One that ended well found another host, which may have left since.
             if spawned is None or (spawned.returncode is not None and now > spawned_at + _RESPAWN_SECONDS):
                 spawned, spawned_at = self._spawn(), now
@@ -221,7 +220,8 @@ class HostClient:
     async def wait_ready(self, *, poll_seconds: float = 0.2) -> AsyncGenerator[HostStatus]:
         """The host's status, each time it changes, until it is ready; the last one is the ready one.
 
-        Raises :class:`HostError` when loading failed, ``host_lost`` when the host went away.
+        Where loading failed before this call, it is tried again. Raises :class:`HostError` when loading failed,
+        ``host_lost`` when the host went away.
         """
         last: HostStatus | None = None
         while last is None or last.state is not HostState.READY:
@@ -229,7 +229,9 @@ class HostClient:
             if status is None:
                 raise _lost("The engine host went away.", partial=False)
             if status.state is HostState.FAILED and status.error is not None:
-                raise HostError(status.error)
+                if last is not None or not await self._load_again():
+                    raise HostError(status.error)
+                status = msgspec.structs.replace(status, state=HostState.STARTING, error=None)
             if last is None or (status.state, status.detail, status.progress) != (
                 last.state,
                 last.detail,
@@ -240,11 +242,24 @@ class HostClient:
             if last.state is not HostState.READY:
                 await asyncio.sleep(poll_seconds)
 
+    async def _load_again(self) -> bool:
+        """Whether it does; a host of an older version does not know how."""
+        try:
+            async with self._request("POST", "/v1/load", b"{}", statuses=(202,)):
+                return True
+        except HostError as error:
+            if error.code == "not_found":
+                return False
+            raise
+
     async def _live(self) -> bool:
         try:
-            async with self._request("GET", "/health/live", statuses=(200, 503)) as response:
+            async with self._http.request("GET", "/health/live", None) as response:
                 return response.status == 200
-        except HostError:
+        except ConnectionLostError as error:
+            if error.loss is Loss.SILENT and (process := holder()):
+                # Another one could not take its place.
+                raise _not_started(process) from None
             return False
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
@@ -257,6 +272,7 @@ class HostClient:
                 stdout=output,
                 stderr=output,
                 cwd="/",
+                env={**os.environ, **_absolute_folders()},
                 start_new_session=True,
             )
         # It may end before us, and a dead child that nobody waits for stays in the process table.
@@ -272,6 +288,28 @@ class HostClient:
                 if response.status not in statuses:
                     raise _refusal(response.status, await response.body())
                 yield response
+
+
+def _absolute_folders() -> dict[str, str]:
+    """Of the variables that name our folders, those that are set: the host runs elsewhere and must mean the same."""
+    return {name: str(Path(value).absolute()) for name in _FOLDERS if (value := os.environ.get(name))}
+
+
+def _not_started(process: int | None) -> SlipstreamError:
+    """``process`` holds the host's lock, if any does."""
+    if process:
+        return SlipstreamError(
+            f"The engine host does not answer: process {process} holds its lock.",
+            hint="`slipstream stop` ends it; the next request starts a new one.",
+            code="host_silent",
+            retryable=True,
+        )
+    return SlipstreamError(
+        "The engine host could not be started.",
+        hint=f"{paths.log_dir() / 'host.log'} says why; `slipstream serve` shows it here.",
+        code="host_not_started",
+        retryable=True,
+    )
 
 
 def _lost(message: str, *, partial: bool = False) -> HostError:

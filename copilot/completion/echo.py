@@ -28,11 +28,14 @@ class _Line(NamedTuple):
 class Echo:
     """Judges each line of a suggestion against what is there, and remembers those that were kept."""
 
-    def __init__(self, above: str, below: list[str]) -> None:
+    def __init__(self, above: list[str], below: list[str]) -> None:
         following = [_Line(line.strip(), width(line)) for line in below if line.strip()]
         self._next = following[:1]
         self._later = [line for line in following[1:_LATER_LINES] if _recognisable(line.text)]
-        self._above = "" if is_trivial(above.strip()) else above.strip()
+        last, second = ([""] * 2 + [line.strip() for line in above])[-1:-3:-1]
+        self._above = "" if is_trivial(last) else last
+        # A short line may well stand twice; three times it is a loop.
+        self._may_repeat_above = len(last) < _LATER_LENGTH and last != second
         self._kept: list[str] = []
 
     def judge(self, text: str, column: int, whole: bool) -> Verdict:
@@ -43,7 +46,7 @@ class Echo:
             *(once_equal(text, line.text, whole) for line in self._next if not is_trivial(line.text)),
             *(once_equal(text, line.text, whole) for line in self._next if line.column == column),
             *(once_equal(text, line.text, whole) for line in self._later if line.column == column),
-            once_equal(text, self._above, whole) if self._above and not self._kept else Verdict.KEEP,
+            once_equal(text, self._above, whole) if self._repeats_above() else Verdict.KEEP,
             *(once_equal(text, line, whole) for line in self._due()),
         )
 
@@ -60,6 +63,11 @@ class Echo:
 
     def keep(self, line: str) -> None:
         self._kept.append(line.strip())
+
+    def _repeats_above(self) -> bool:
+        if not self._above or not self._may_repeat_above:
+            return bool(self._above) and not self._kept
+        return self._kept == [self._above]
 
     def _due(self) -> list[str]:
         """What the next line would be if the lines kept so far went round in a circle."""

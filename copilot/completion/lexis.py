@@ -23,6 +23,12 @@ class _Lexis(NamedTuple):
     """First words of lines that begin a block without a mark at their end."""
     chains: bool = False
     """A statement may go on with a deeper line that begins with a dot or an operator."""
+    directives: bool = False
+    """A line at the left margin that begins with ``#`` is one for the preprocessor and leaves no body."""
+    layout: bool = False
+    """Any deeper line goes on with the statement."""
+    terminator: str = ""
+    """What alone ends a statement, over as many lines as it takes."""
     fences: bool = True
     """A Markdown fence is debris, not content."""
 
@@ -64,6 +70,7 @@ _HASH = (r"(?<!\S)\#",)
 
 _PYTHON = Lexis(("[#]",), "\"'", (('"""', '"""'), ("'''", "'''")))
 _C = Lexis(_C_COMMENTS, '"', (_C_BLOCK,), chains=True)
+_C_DIRECTIVES = Lexis(_C_COMMENTS, '"', (_C_BLOCK,), chains=True, directives=True)
 _SCRIPT = Lexis(_C_COMMENTS, "\"'", (_C_BLOCK, ("`", "`")), chains=True)
 _GO = Lexis(_C_COMMENTS, '"', (_C_BLOCK, ("`", "`")))
 _TEXT_BLOCKS = Lexis(_C_COMMENTS, '"', (_C_BLOCK, ('"""', '"""')), chains=True)
@@ -74,14 +81,17 @@ _SHELL = Lexis(_HASH, "\"'`", brackets="{}", heads=_words("if for while until ca
 _MAKE = Lexis(_HASH, "")
 _CONFIG = Lexis(_HASH, "\"'")
 _DASHES = Lexis(("--",), "\"'", heads=_words("function if for while repeat local"))
-_SQL = Lexis(("--",), "\"'", (_C_BLOCK,))
+_SQL = Lexis(("--",), "\"'", (_C_BLOCK,), terminator=";")
+_HASKELL = Lexis(("--",), '"', (("{-", "-}"),), layout=True)
+_ADA = Lexis(("--",), "\"'")
 _MARKUP = Lexis((), "", (("<!--", "-->"),))
 _PROSE = Lexis((), "", brackets="", fences=False)
 _UNKNOWN = Lexis((r"(?<!\S)(?:\#|//)(?=\s)",))
 
 _TABLE = (
     (_PYTHON, "python cython starlark"),
-    (_C, "c cpp objective-c objective-cpp cuda-cpp rust csharp dart zig glsl hlsl proto3"),
+    (_C_DIRECTIVES, "c cpp objective-c objective-cpp cuda-cpp csharp glsl hlsl"),
+    (_C, "rust dart zig proto3"),
     (_SCRIPT, "javascript javascriptreact typescript typescriptreact vue svelte php"),
     (_GO, "go"),
     (_TEXT_BLOCKS, "java kotlin scala swift groovy"),
@@ -91,7 +101,9 @@ _TABLE = (
     (_MAKE, "makefile make dockerfile"),
     (_CONFIG, "yaml toml ini perl r powershell nix properties"),
     (_DASHES, "lua"),
-    (_SQL, "sql haskell ada vhdl"),
+    (_SQL, "sql"),
+    (_HASKELL, "haskell"),
+    (_ADA, "ada vhdl"),
     (_MARKUP, "html xml handlebars"),
     (_PROSE, "markdown plaintext restructuredtext latex tex text"),
 )

@@ -15,11 +15,12 @@ def held_from(text: str, rest: str) -> int:
     return start
 
 
-def cut_at(text: str, rest: str, head: str, caret: Reading, lexis: Lexis) -> int:
+def cut_at(text: str, rest: str, head: str, start_of_text: Reading, lexis: Lexis, *, floor: int) -> int:
     """Where ``text``, standing between ``head`` and ``rest``, begins to repeat ``rest``; ``len(text)`` if nowhere.
 
     A tail counts when it begins and ends with a token, and when its closing brackets close nothing that the part
-    before it opened: in ``f(‸)`` the text ``g(x)`` keeps its bracket.
+    before it opened: in ``f(‸)`` the text ``g(x)`` keeps its bracket. ``floor``: how many brackets are open at the
+    caret.
     """
     for start in range(held_from(text, rest), len(text)):
         tail = text[start:]
@@ -30,8 +31,8 @@ def cut_at(text: str, rest: str, head: str, caret: Reading, lexis: Lexis) -> int
         if (is_word(before) and is_word(tail[0])) or (is_word(tail[-1]) and is_word(after)):
             continue
         if not CLOSERS.isdisjoint(tail):
-            reading, _ = read(text[:start], caret, lexis, lenient=True)
-            if len(reading.brackets) > len(caret.brackets):
+            reading, _ = read(text[:start], start_of_text, lexis, lenient=True)
+            if len(reading.brackets) > floor:
                 continue
         return start
     return len(text)

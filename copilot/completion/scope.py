@@ -63,6 +63,8 @@ class Scope:
             # An own bracket may close at any depth; one that isn't ours closes what surrounds the caret.
             matched = reading.brackets and reading.brackets[-1].closer == text[0]
             return Verdict.KEEP if matched or text[0] not in self._lexis.brackets else Verdict.END
+        if self._lexis.directives and text[0] == "#" and column == 0 < self.column and not self.ended:
+            return Verdict.KEEP
         if column < self.column:
             return Verdict.END
         if self.ended:

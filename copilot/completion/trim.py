@@ -8,6 +8,7 @@ explain. The rules are in the modules beside this one; here is the order in whic
 from copilot.completion.brackets import Reading, is_closed_below, read, reading_at_caret
 from copilot.completion.echo import Echo
 from copilot.completion.lexis import CLOSERS, lexis_of, opens_block, width
+from copilot.completion.midline import Balance, surrounding_closer
 from copilot.completion.overlap import cut_at, held_from, is_word
 from copilot.completion.scope import Scope, goes_on
 from copilot.completion.verdict import Verdict, all_of
@@ -35,10 +36,16 @@ class Trimmer:
         self._rest = self._rest.rstrip()
         self._above = before.rstrip().rpartition("\n")[2]
         self._caret = self._reading = reading_at_caret(prefix, suffix, self._lexis)
+        if self._place is CaretPlace.MID_LINE:
+            elsewhere = tuple(bracket._replace(here=False) for bracket in self._caret.brackets)
+            self._caret = self._reading = self._caret._replace(brackets=elsewhere)
+        self._balance = Balance(self._caret, self._lexis)
+        self._pair = surrounding_closer(self._head, self._rest, self._caret, self._lexis)
         # What ends the suggestion wherever it comes: control tokens, and a delimiter that stands below already.
         closed = is_closed_below(self._caret.inside, suffix, self._lexis)
         self._stops = (*_DEBRIS, self._caret.inside) if closed else _DEBRIS
-        self._echo = Echo(self._above if self._place is CaretPlace.FRESH_LINE else self._head, below)
+        above = [line for line in before.split("\n")[-8:] if line.strip()]
+        self._echo = Echo(above if self._place is CaretPlace.FRESH_LINE else [*above, self._head], below)
         self._scope = Scope(self._lexis, width(self._head), begun=self._head)
         # Python alone gives indentation after a colon a meaning that a model gets wrong.
         self._must_be_deeper = language == "python" and self._caret.in_code and self._above.endswith(":")
@@ -80,8 +87,8 @@ class Trimmer:
     def _send(self, end: int) -> None:
         """Let go of the line up to ``end``, and of the line ends before it."""
         if end > self._sent:
-            self._out += (self._gap, self._line[self._sent : end])
-            self._gap = ""
+            self._out += (self._balance.held, self._gap, self._line[self._sent : end])
+            self._gap = self._balance.held = ""
             self._sent = end
 
     # The line that is coming
@@ -91,9 +98,27 @@ class Trimmer:
             return
         end = None if self._may_be_literal and not whole else self._end_of_suggestion()
         if end is not None:
-            self._line = self._line[:end]
             self.done = whole = True
+            if self._ends_pair(end):
+                self._end_pair(end)
+                return
+            self._line = self._line[:end]
         self._send(self._end_of_line() if whole else self._sure_end())
+
+    def _ends_pair(self, end: int) -> bool:
+        """Whether at ``end`` of a later line the pair that the caret stands in is closed, with nothing else open."""
+        if not self._pair or self._on_caret_line or self._line[end : end + 1] != self._pair:
+            return False
+        return not self._balance.is_open(read(self._line[:end], self._reading, self._lexis)[0])
+
+    def _end_pair(self, end: int) -> None:
+        """Let go of everything before the closer of the pair, of the white space too: the closer comes after it."""
+        before = self._line[:end]
+        if before.strip():
+            end = len(before.rstrip())
+        elif not self._lines:
+            return
+        self._out += (self._balance.held, self._gap, self._line[:end])
 
     def _accept(self, whole: bool) -> bool:
         if not self._line.strip():
@@ -114,6 +139,8 @@ class Trimmer:
         text = self._line.lstrip()
         if self._goes_on_caret_line:
             return all_of(self._judge_fence(text, whole), self._echo.judge_rest_of_line(self._head, text, whole))
+        if text[0] == self._pair and not self._balance.is_open(self._reading):
+            return Verdict.KEEP  # The suggestion ends right before it.
         column = self._column()
         verdicts = [self._judge_fence(text, whole), self._echo.judge(text, column, whole)]
         if self._on_caret_line and text[0] not in CLOSERS:
@@ -176,7 +203,7 @@ class Trimmer:
             space = space[1:]
         self._line = space + text
         if text[0] not in CLOSERS:
-            paragraphs = opens_block(self._above, self._lexis) and column > width(self._above)
+            paragraphs = column > 0
             self._scope = Scope(self._lexis, column, paragraphs=paragraphs, begun=text)
 
     @property
@@ -209,20 +236,28 @@ class Trimmer:
         for stop in self._stops:
             end = min(end, held_from(line, stop))
         if self._place is CaretPlace.MID_LINE:
-            end = held_from(line[:end], self._rest)
+            end = held_from(line[: min(end, self._balanced_end())], self._rest)
         return len(line[:end].rstrip())
 
     def _end_of_line(self) -> int:
         """How much of a line that grows no more is kept."""
         if self._place is not CaretPlace.MID_LINE:
             return len(self._line.rstrip())
-        end = self._cut_overlap()
+        end = min(self._balanced_end(), self._cut_overlap())
         kept = self._line[:end].rstrip()
         # White space before a word of the rest belongs to what stands before it.
         return end if kept and is_word(self._rest[0]) else len(kept)
 
+    def _balanced_end(self) -> int:
+        """How much of the line leaves no bracket open; nothing while lines wait for the end of the caret's pair."""
+        if self._pair and not self._on_caret_line:
+            return 0
+        return self._balance.end(self._line, self._reading)
+
     def _cut_overlap(self) -> int:
-        return cut_at(self._line, self._rest, self._head, self._caret, self._lexis)
+        line, floor = self._line[: self._balanced_end()], len(self._caret.brackets)
+        head = self._head if self._on_caret_line else ""
+        return cut_at(line, self._rest, head, self._reading, self._lexis, floor=floor)
 
     # The end of a line
 
@@ -237,6 +272,7 @@ class Trimmer:
                 self._end_kept_line()
             self._on_caret_line = self._after_blank = False
         self._line, self._sent, self._accepted = "", 0, False
+        self._balance.next_line()
 
     def _end_blank_line(self) -> None:
         if not self._goes_on_caret_line:
@@ -245,11 +281,11 @@ class Trimmer:
             self.done = self._scope.ended
             if self._lines:
                 self._gap += "\n"
-        elif self._place is CaretPlace.MID_LINE:
+        elif self._place is CaretPlace.MID_LINE and not self._pair:
             self.done = True
         else:
             # The caret's line was whole: the answer is what comes below it.
-            self._scope.inside = self._begins_block(self._head, self._caret)
+            self._scope.inside = bool(self._pair) or self._begins_block(self._head, self._caret)
             self._reading = self._caret.next_line()
             self._on_caret_line = False
             self._gap = "\n"
@@ -260,18 +296,30 @@ class Trimmer:
         line = self._line
         if self._goes_on_caret_line:
             line = self._head + line
-            if self._begins_block(line, reading) or goes_on(line, self._lexis):
+            if self._place is CaretPlace.MID_LINE or self._begins_block(line, reading) or goes_on(line, self._lexis):
                 self._scope.inside = True
-            else:
+            elif self._lexis.layout:
+                self._scope.inside = True
+            elif not self._goes_on_to_terminator(line, reading):
                 self._scope.ended = True
+        elif self._place is CaretPlace.LINE_END and self._lexis.terminator and reading.in_code:
+            self._scope.ended = line.rstrip().endswith(self._lexis.terminator)
         self._echo.keep(line)
         self._reading = reading.next_line()
+        over = self._place is CaretPlace.MID_LINE and not (self._pair or self._balance.is_open(reading))
+        if self._place is CaretPlace.MID_LINE:
+            tail = self._line[self._sent :].rstrip()
+            self._balance.held += self._gap + tail
         self._gap = "\n"
         self.done = (
-            self._place is CaretPlace.MID_LINE
+            over
             or self._lines >= self._max_lines
             or (self._scope.ended and not (self._lexis.chains and reading.in_code))
         )
+
+    def _goes_on_to_terminator(self, line: str, reading: Reading) -> bool:
+        terminator = self._lexis.terminator
+        return bool(terminator) and reading.in_code and not line.rstrip().endswith(terminator)
 
     def _begins_block(self, line: str, reading: Reading) -> bool:
         """Whether what begins on the caret's line goes on below it; ``reading``: what is open at its end."""

@@ -289,9 +289,20 @@ def as_error(failed: wire.Failed) -> SlipstreamError:
 
 
 def _private_folder() -> Path:
-    """A fresh folder that only this user may enter (mkdtemp), for the backend's socket."""
-    parent = tempfile.gettempdir()
-    return Path(tempfile.mkdtemp(prefix="slipstream-", dir=parent if len(parent) <= _ADDRESS_ROOM else "/tmp"))  # noqa: S108
+    """A fresh folder that only this user may enter (mkdtemp), for the backend's socket.
+
+    Raises :class:`SlipstreamError` with code ``engine_failed``.
+    """
+    try:
+        parent = tempfile.gettempdir()
+        return Path(tempfile.mkdtemp(prefix="slipstream-", dir=parent if len(parent) <= _ADDRESS_ROOM else "/tmp"))  # noqa: S108
+    except OSError as error:
+        raise SlipstreamError(
+            f"The engine worker needs a temporary folder and could not make one: {error.strerror}.",
+            hint="Free some space there, or set TMPDIR to a folder that you may write to.",
+            code="engine_failed",
+            retryable=True,
+        ) from error
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ import msgspec
 
 from copilot.engine import planning
 from copilot.engine.holdback import StopHoldback
-from copilot.engine.protocol import Finish, FinishReason, Part, Progress, PromptPlan, SamplingParams
+from copilot.engine.protocol import Finish, FinishReason, Layout, Part, Progress, PromptPlan, SamplingParams
 from copilot.engine.slots import Slots
 from copilot.engine.tokenizer import Tokenizer
 from copilot.engine.wire import Event, Load, Loaded
@@ -35,6 +35,9 @@ from copilot.errors import SlipstreamError
 
 _READ = 16 * 1024 * 1024
 _BPE = 2  # LLAMA_VOCAB_TYPE_BPE in llama.h
+
+_PATIENT = frozenset({Layout.CHAT, Layout.RAW})
+"""Nobody types on meanwhile, so these leave room for completions."""
 
 Emit = Callable[[Event], None]
 
@@ -93,9 +96,10 @@ class LlamaCpp:
 
         Raises :class:`SlipstreamError`, with code ``context_too_long`` or ``missing_control_token`` among others.
         """
-        max_tokens = max(1, params.max_tokens)
-        ids = self._prompt(plan, max_tokens)
-        slot = self._slots.acquire(ids, len(ids) + max_tokens, cancelled)
+        # An answer that is longer than the reserve would leave none to other completions, wherever it is inserted.
+        patient = plan.layout in _PATIENT or params.max_tokens > self._slots.inline_reserve > 0
+        ids, max_tokens = self._prompt(plan, max(1, params.max_tokens), patient)
+        slot = self._slots.acquire(ids, len(ids) + max_tokens, cancelled, patient=patient)
         if slot is None:
             return Finish(reason=FinishReason.CANCELLED, prompt_tokens=len(ids), reused_tokens=0, generated_tokens=0)
         run = _Run(id, len(ids), (*plan.stop, *params.stop, *plan.controls), cancelled, emit)
@@ -124,22 +128,23 @@ class LlamaCpp:
         """Remove what it left on disk. The process ends next; the native threads end with it."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _prompt(self, plan: PromptPlan, max_tokens: int) -> list[int]:
+    def _prompt(self, plan: PromptPlan, max_tokens: int, patient: bool) -> tuple[list[int], int]:
+        """The prompt's ids, and the tokens that its answer may have: for patient work what fits, if not all."""
         parts = [
             (part, [self._tokenizer.control(part.text)] if part.control else self._tokenizer.content(part.text))
             for part in plan.parts
         ]
         if plan.bos and (bos := list(self._tokenizer.begin_of_text())) and (not parts or parts[0][1] != bos):
             parts.insert(0, (Part(text="", name="bos", control=True), bos))
-        fitted = planning.fit(
-            parts,
-            context_length=self.loaded.context_length,
-            max_tokens=max_tokens,
-            recent=self._slots.recent(),
-        )
+        limit, recent = self.loaded.context_length, self._slots.recent()
+        if patient:
+            limit = min(limit, self._slots.patient_tokens)
+            fitted, max_tokens = planning.fit_with_answer(parts, limit=limit, max_tokens=max_tokens, recent=recent)
+        else:
+            fitted = planning.fit(parts, context_length=limit, max_tokens=max_tokens, recent=recent)
         if not fitted.ids:
             raise SlipstreamError("There is no text to continue.", hint="Send some text.", code="empty_prompt")
-        return fitted.ids
+        return fitted.ids, max_tokens
 
 
 class _Run:

@@ -31,6 +31,9 @@ PREFIX_FLOOR = 256
 MIN_SUFFIX = 16
 """Tokens of suffix that the order prefix-suffix-middle always gets: the rest of the line and the next one."""
 
+MIN_ANSWER = 16
+"""Tokens. A prompt that leaves less to an answer that was to be longer is too long."""
+
 CHARS_PER_TOKEN = 4
 """More than code has (2.7 to 3.6 with the tokenizers of these families), so that the estimate errs to few tokens."""
 
@@ -166,6 +169,37 @@ def fit(
         if _shared(other.ids, recent) > _shared(fitted.ids, recent):
             return other
     return fitted
+
+
+def fit_with_answer(
+    parts: Sequence[tuple[Part, Sequence[int]]],
+    *,
+    limit: int,
+    max_tokens: int,
+    recent: Sequence[Sequence[int]] = (),
+) -> tuple[Fitted, int]:
+    """As :func:`fit`, but a long answer gives way to the prompt; also returns how many tokens it may have.
+
+    Both together are at most ``limit``. Nothing of the prompt is dropped for an answer of more than half of that, and
+    what can't be dropped leaves at least ``MIN_ANSWER``, or it is too long: :class:`SlipstreamError` with code
+    ``context_too_long``.
+    """
+    least = min(max_tokens, MIN_ANSWER)
+    room = min(max_tokens, max(least, limit // 2))
+    while True:
+        try:
+            fitted = fit(parts, context_length=limit, max_tokens=room, recent=recent)
+        except SlipstreamError as error:
+            if room <= least:
+                raise SlipstreamError(
+                    f"The prompt has {sum(len(ids) for _, ids in parts)} tokens, but may have {max(0, limit - least)}; "
+                    "the rest of the context is for the answer and for completions while typing.",
+                    hint="Shorten the prompt, or raise engine.context_tokens.",
+                    code=error.code,
+                ) from error
+            room = max(least, room // 2)
+        else:
+            return fitted, min(max_tokens, limit - len(fitted.ids))
 
 
 def _choose_layout(request: InfillRequest, family: Family, limits: PromptLimits, order: Mapping[str, str]) -> Layout:

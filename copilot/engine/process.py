@@ -86,6 +86,17 @@ class WorkerEngine:
         """The worker's process id; None while there is none."""
         return self._child.pid if self._child is not None and self._child.alive else None
 
+    @property
+    def restarting(self) -> bool:
+        return self.pid is None and self._restart is not None and not self._restart.done()
+
+    @property
+    def failure(self) -> SlipstreamError | None:
+        """None again once the crashes are long ago: the next request then starts the worker."""
+        if self.pid is not None or self.restarting or self._recent_crashes() < MAX_CRASHES:
+            return None
+        return self._gave_up()
+
     async def count(self, text: str) -> int:
         """Tokens that ``text`` has as plain content."""
         worker = await self._ready()

@@ -6,6 +6,8 @@ from typing import Protocol
 
 import msgspec
 
+from copilot.errors import SlipstreamError
+
 
 class Layout(StrEnum):
     """Order of the parts of a fill-in-the-middle prompt (Bavarian et al., arXiv 2207.14255)."""
@@ -142,10 +144,16 @@ class Engine(Protocol):
     (``aclose``) cancels: the engine stops within one step, in prefill too, and its KV cache stays reusable.
     Raises :class:`copilot.errors.SlipstreamError` with code ``engine_restarted`` when the worker died,
     ``context_too_long`` when the plan does not fit. ``restarts`` counts how often it had to be started again.
+    ``restarting``: the worker is gone and being started. ``failure``: it is gone and won't be started for now; this is
+    what requests get.
     """
 
     restarts: int
 
+    @property
+    def restarting(self) -> bool: ...
+    @property
+    def failure(self) -> SlipstreamError | None: ...
     @property
     def model(self) -> ModelInfo: ...
     @property

@@ -4,11 +4,18 @@ llama.cpp can choose a slot itself, by the share of the *new* prompt that a slot
 with a common beginning the same slot, so that each overwrote the other's cache (two of 330 tokens with 160 in common,
 in turn: 160 reused each time; with a slot each: all but one). And it has no admission: with one KV cache for all
 slots, two generations that outgrow it together both fail.
+
+Each generation reserves what it may need at most, before it starts. So long answers, which nobody types meanwhile
+for, are *patient*: together they leave ``inline_reserve`` to completions, or one of them would block every completion
+until it ended.
 """
 
 import threading
 import time
 from collections.abc import Callable, Sequence
+
+INLINE_RESERVE = 2048
+"""Tokens. More than a completion needs with the default settings: 1,408 of prompt and 96 of answer."""
 
 
 class Slots:
@@ -19,7 +26,13 @@ class Slots:
 
     def __init__(self, count: int, tokens: int) -> None:
         self._slots = [_Slot() for _ in range(count)]
+        # With one slot a completion waits for the slot, and cells kept for it would be of no use.
+        self.inline_reserve = min(INLINE_RESERVE, tokens // 2) if count > 1 else 0
+        """Cells that patient generations leave free."""
+        self.patient_tokens = tokens - self.inline_reserve
+        """Cells that all patient generations together may reserve."""
         self._free_tokens = tokens
+        self._free_patient_tokens = self.patient_tokens
         self._changed = threading.Condition()
 
     def recent(self) -> list[Sequence[int]]:
@@ -27,19 +40,22 @@ class Slots:
         with self._changed:
             return [slot.ids for slot in self._slots if slot.ids]
 
-    def acquire(self, ids: Sequence[int], tokens: int, cancelled: Callable[[], bool]) -> int | None:
+    def acquire(
+        self, ids: Sequence[int], tokens: int, cancelled: Callable[[], bool], *, patient: bool = False
+    ) -> int | None:
         """Wait for a slot, and for ``tokens`` cells; return the slot's number, or None once ``cancelled``.
 
         Whoever fits goes first: a completion isn't held up by a conversation that waits for room. ``tokens`` must not
-        be more than there are.
+        be more than there are, for ``patient`` work not more than ``patient_tokens``.
         """
         with self._changed:
             while not cancelled():
                 number = choose(self._slots, ids)
-                if number is not None and tokens <= self._free_tokens:
-                    self._free_tokens -= tokens
+                if number is not None and self._fits(tokens, patient):
                     slot = self._slots[number]
                     slot.reserved = tokens
+                    slot.patient = patient
+                    self._count(slot, -tokens)
                     slot.ids = ids
                     return number
                 self._changed.wait()
@@ -49,7 +65,7 @@ class Slots:
         """Give the slot back with the first ``processed`` tokens of its prompt in the KV cache."""
         with self._changed:
             slot = self._slots[number]
-            self._free_tokens += slot.reserved
+            self._count(slot, slot.reserved)
             slot.reserved = 0
             slot.ids = slot.ids[:processed]
             slot.used_at = time.monotonic()
@@ -60,12 +76,21 @@ class Slots:
         with self._changed:
             self._changed.notify_all()
 
+    def _fits(self, tokens: int, patient: bool) -> bool:
+        return tokens <= self._free_tokens and (not patient or tokens <= self._free_patient_tokens)
+
+    def _count(self, slot: "_Slot", tokens: int) -> None:
+        self._free_tokens += tokens
+        if slot.patient:
+            self._free_patient_tokens += tokens
+
 
 class _Slot:
     def __init__(self) -> None:
         self.ids: Sequence[int] = ()
         self.reserved = 0
         """Cells of a running generation; 0 when idle."""
+        self.patient = False
         self.used_at = 0.0
 
 

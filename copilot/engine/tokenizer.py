@@ -25,8 +25,9 @@ CACHED = 1024 * 1024
 # from it) cut there, and no merge reaches across, so blocks give the tokens of the whole.
 _CUT = re.compile(r"(?<=[A-Za-z0-9])(?=[ \t\n])")
 
-# <|x|>, <x>, </s>, <｜x｜>, ▁<PRE>, [INST]. No BPE merge makes these of ordinary text.
-_LOOKS_LIKE_CONTROL = re.compile(r"▁?<[^<>\s]+>|\[/?[A-Z_]+\]")
+# <|x|>, <x>, </s>, <｜x｜>, ▁<PRE>, [INST], [control_8], [gMASK], [unused0], [@BOS@]. No BPE merge makes these of
+# ordinary text.
+_LOOKS_LIKE_CONTROL = re.compile(r"▁?<[^<>\s]+>|\[/?[A-Za-z_@][A-Za-z0-9_@=]*\]")
 
 
 class Tokenizer:

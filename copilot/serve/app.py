@@ -16,7 +16,7 @@ from copilot.serve.api import HostState, InfillBody, Lane
 from copilot.serve.delivery import Frames, StreamResponse, whole
 from copilot.serve.guard import Guard, RequestError
 from copilot.serve.keeper import Ready
-from copilot.serve.service import Service
+from copilot.serve.service import Service, draining_error
 from copilot.serve.sse import InfillFrames
 from copilot.serve.streams import Stream
 
@@ -37,6 +37,7 @@ def build(service: Service) -> ASGIApp:
         Route("/v1/completions", handlers.completions, methods=["POST"]),
         Route("/v1/chat/completions", handlers.chat, methods=["POST"]),
         Route("/v1/models", handlers.models, methods=["GET"]),
+        Route("/v1/load", handlers.load, methods=["POST"]),
         Route("/v1/shutdown", handlers.shutdown, methods=["POST"]),
         Route("/health/live", handlers.live, methods=["GET"]),
         Route("/health/ready", handlers.status, methods=["GET"]),
@@ -123,6 +124,12 @@ class _Handlers:
         ready = self._service.keeper.peek()
         found = [] if ready is None else [{"id": ready.loaded.engine.model.id, "object": "model", "owned_by": "local"}]
         return _json({"object": "list", "data": found})
+
+    async def load(self, request: Request) -> Response:
+        if self._service.draining:
+            raise draining_error()
+        self._service.keeper.retry()
+        return _json({"state": self._service.keeper.state}, 202)
 
     async def shutdown(self, request: Request) -> Response:
         self._service.on_shutdown()

@@ -22,8 +22,18 @@ OPENAI_PATHS = frozenset({"/v1/completions", "/v1/chat/completions", "/v1/models
 _HOSTS = frozenset({b"slipstream", b"localhost", b"127.0.0.1", b"[::1]"})
 _BODY_SECONDS = 15.0
 _RETRY_AFTER_SECONDS = b"1"
-# What a request itself is to blame for, or a bug of ours; everything else is a state of the host, 503.
-_INVALID = frozenset({"context_too_long", "empty_prompt", "no_chat_template"})
+# What no second try makes right: the request is to blame, or its model; or a bug of ours. All else is a state of
+# the host, 503.
+_INVALID = frozenset(
+    {
+        "context_too_long",
+        "empty_prompt",
+        "invalid_text",
+        "missing_control_token",
+        "no_chat_template",
+        "unknown_layout",
+    }
+)
 _STATUS = {"cancelled": 409, "internal": 500, **dict.fromkeys(_INVALID, 400)}
 
 

@@ -82,6 +82,11 @@ class Keeper:
             self._report("Starting")
             self._task = asyncio.create_task(self._run(), name="load model")
 
+    def retry(self) -> None:
+        """Begin to load again where that failed: someone asked for it, who need not wait for the back-off."""
+        if self.state is HostState.FAILED:
+            self.start()
+
     def ready(self) -> Ready:
         """What is loaded. Raises :class:`SlipstreamError`: ``starting``, or what went wrong with loading."""
         if self._ready is not None:

@@ -21,6 +21,12 @@ async def load(settings: Settings, report: Report) -> Loaded:
     """Load the model that ``settings`` names. Raises :class:`SlipstreamError`; cancelling stops a download too."""
     installed = await _installed(settings, report)
     manifest = installed.manifest
+    if manifest.format != "gguf":
+        raise SlipstreamError(
+            f"No engine of this version runs {manifest.format.upper()} models such as {manifest.id}.",
+            hint="Choose a GGUF model: `slipstream models list` shows them, and model.completion takes the id of one.",
+            code="no_engine",
+        )
     family = _family(manifest.family)
     info = ModelInfo(
         id=manifest.id,

@@ -8,6 +8,7 @@ from copilot import __version__
 from copilot.config.settings import Settings
 from copilot.errors import SlipstreamError
 from copilot.serve.api import HostState, HostStatus
+from copilot.serve.failures import error_data
 from copilot.serve.keeper import Keeper, Load, Ready
 
 
@@ -62,15 +63,20 @@ class Service:
     def status(self) -> HostStatus:
         keeper, ready = self.keeper, self.keeper.peek()
         engine = ready.loaded.engine if ready else None
+        state, detail, error = keeper.state, keeper.detail, keeper.error
+        if engine is not None and (failure := engine.failure) is not None:
+            state, error = HostState.FAILED, error_data(failure)
+        elif engine is not None and engine.restarting:
+            state, detail = HostState.STARTING, f"Restarting the engine with {engine.model.id}"
         return HostStatus(
-            state=HostState.STOPPING if self.draining else keeper.state,
+            state=HostState.STOPPING if self.draining else state,
             version=__version__,
             pid=os.getpid(),
             model=engine.model.id if engine else self.settings.model.completion,
             backend=engine.capabilities.backend if engine else None,
-            detail=keeper.detail,
+            detail=detail,
             progress=keeper.progress,
-            error=keeper.error,
+            error=error,
             uptime_s=self._clock() - self._started,
             idle_s=self.idle_seconds(),
             idle_limit_s=self.idle_limit,

@@ -4,13 +4,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from copilot.text.line_ends import content_length, dominant_line_ending, split_lines
+from copilot.text.line_ends import content_length, split_lines
 from copilot.text.lines import Lines
 from copilot.text.position import Position, PositionEncoding, Range, to_code_points, to_units
 from copilot.text.surrogates import join_pairs
-
-# Enough to tell a file's habit, and the same cost in a file of any length.
-_LINES_THAT_TELL = 1000
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -40,11 +37,6 @@ class Document(msgspec.Struct, frozen=True):
     def text(self) -> str:
         """The whole text; builds it anew, so not for every keystroke."""
         return "".join(self.lines)
-
-    @property
-    def line_ending(self) -> str:
-        """What most lines end with, judged by the first thousand."""
-        return dominant_line_ending(self.lines[:_LINES_THAT_TELL])
 
     def split_at(self, position: Position, encoding: PositionEncoding) -> tuple[int, int]:
         """Line and column in code points of ``position``, both from 0, always inside the document.

@@ -5,9 +5,6 @@ as characters of a line like any other. So nothing here uses it.
 """
 
 import re
-from collections.abc import Iterable
-
-LINE_ENDINGS = ("\n", "\r\n", "\r")
 
 _WHOLE_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)")
 _OTHER_LINE_END = re.compile(r"\r\n?")
@@ -33,17 +30,3 @@ def content_length(line: str) -> int:
 def to_newlines(text: str) -> str:
     """``text`` with every line end as ``\\n``, the only one that models were trained on."""
     return _OTHER_LINE_END.sub("\n", text) if "\r" in text else text
-
-
-def with_line_ending(text: str, ending: str) -> str:
-    """``text``, whose line ends are ``\\n``, with ``ending`` for each of them."""
-    return text if ending == "\n" else text.replace("\n", ending)
-
-
-def dominant_line_ending(lines: Iterable[str]) -> str:
-    """The terminator that most of ``lines`` have; ``\\n`` where none has one. Of two equals the plainer wins."""
-    counts = dict.fromkeys(LINE_ENDINGS, 0)
-    for line in lines:
-        if ending := line[content_length(line) :]:
-            counts[ending] += 1
-    return max(LINE_ENDINGS, key=lambda ending: counts[ending])

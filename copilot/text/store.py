@@ -32,16 +32,23 @@ class DocumentStore:
         document = self._documents[uri] = Document.from_text(uri, language, version, text)
         return document
 
-    def change(self, uri: str, version: int, changes: Sequence[Change]) -> Document:
+    def lost(self, uri: str) -> None:
+        """An edit of the document came and could not be read: it is out of step from here on."""
+        if uri in self._documents:
+            self._out_of_step.add(uri)
+
+    def change(self, uri: str, version: int | None, changes: Sequence[Change]) -> Document:
         """Apply the changes of one message and return the document after them.
 
         Versions increase but may skip (LSP 3.17, ``VersionedTextDocumentIdentifier``), so a jump says nothing. One
-        that does not increase means a message came twice or in the wrong order.
+        that does not increase means a message came twice or in the wrong order. None is the one after the last.
 
         Raises :class:`SlipstreamError` with code ``unknown_document`` where it is not open, and ``version_gap``
         where it is out of step; the document then keeps the text it had.
         """
         known = self._known(uri)
+        if version is None:
+            version = known.version + 1
         if any(change.range is None for change in changes):
             # Whatever went wrong before, a whole text is in step again.
             self._out_of_step.discard(uri)
@@ -75,7 +82,7 @@ class DocumentStore:
 
 def _version_gap(uri: str) -> SlipstreamError:
     return SlipstreamError(
-        f"The edits of {uri} arrived out of order, so its text is no longer certain.",
+        f"An edit of {uri} was missed or came out of order, so its text is no longer certain.",
         hint="Close the file and open it again to get completions in it.",
         code="version_gap",
     )

@@ -95,6 +95,20 @@ def _fim(family: Family) -> frozenset[str]:
     )
 
 
+def _family(spellings: frozenset[str], wanted: str, hints: str) -> str:
+    """``wanted``, when the vocabulary has the tokens to infill with, or the guess. Raises ``wrong_family``."""
+    if not wanted:
+        return guess_family(spellings, hints)
+    missing = sorted(_fim(families.load(wanted)) - spellings)
+    if missing:
+        raise SlipstreamError(
+            f"The model's vocabulary has no {missing[0]}, which the prompt format {wanted} needs.",
+            hint="Leave --family out to have it guessed, or give `--family plain`.",
+            code="wrong_family",
+        )
+    return wanted
+
+
 def _all_spellings() -> frozenset[str]:
     return frozenset(spelling for name in families.names() for spelling in families.load(name).controls)
 
@@ -117,7 +131,7 @@ def _look_at_folder(path: Path, wanted: Wanted) -> Manifest:
     return Manifest(
         id=model_id,
         name=model_id,
-        family=wanted.family or guess_family(folder.spellings, f"{folder.architecture} {path.absolute().name}"),
+        family=_family(folder.spellings, wanted.family, f"{folder.architecture} {path.absolute().name}"),
         license="unknown",
         quantization=f"EXL2 {folder.bits:g} bits",
         size_bytes=disk.size_of(path),
@@ -135,7 +149,7 @@ def _of_header(
     return Manifest(
         id=model_id,
         name=header.name or model_id,
-        family=wanted.family or guess_family(header.spellings, f"{header.architecture} {header.name} {model_id}"),
+        family=_family(header.spellings, wanted.family, f"{header.architecture} {header.name} {model_id}"),
         license=header.license or "unknown",
         quantization=header.quantization or "unknown",
         size_bytes=size,

@@ -1,6 +1,7 @@
 """Files from a Hugging Face hub, or a mirror of one, over HTTP.
 
-Nothing the hub says decides where bytes are written, and a redirect can't lead to this machine or its network.
+Nothing the hub says decides where bytes are written. A redirect to an address or a name that is plainly of this
+machine or its network is refused; names are not looked up, so a public name that leads there is not noticed.
 """
 
 import contextlib
@@ -31,6 +32,7 @@ PROGRESS_BYTES = 64 << 10
 ATTEMPTS = 4
 BACKOFF_SECONDS = 0.5
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 
 
 def fetch(source: HubSource, part: PartialFile, settings: DownloadSettings, meter: Meter) -> None:
@@ -178,7 +180,7 @@ def _base(settings: DownloadSettings) -> str:
 
 
 def _redirected(url: str, target: str, hub: str) -> str:
-    """The address a redirect leads to, when it may: the hub's own host, or any public https one."""
+    """The address a redirect leads to, when it may: the hub's own host, or an https one that is not plainly local."""
     try:
         new = urljoin(url, target)
         parts, home = urlsplit(new), urlsplit(hub)
@@ -186,16 +188,26 @@ def _redirected(url: str, target: str, hub: str) -> str:
     except ValueError as error:
         raise SourceFailed("The hub redirects to no valid address.", code="bad_redirect") from error
     host = parts.hostname or ""
-    local = host in _LOOPBACK or host.endswith((".localhost", ".local", ".internal")) or "." not in host
-    with contextlib.suppress(ValueError):
-        local = not ipaddress.ip_address(host).is_global
-    if same_host or (parts.scheme == "https" and not local):
+    if same_host or (parts.scheme == "https" and not _local(host)):
         return new
     raise SourceFailed(
         f"The hub redirects to {parts.scheme}://{host}, which is not a public https address.",
         hint="A proxy or a login page may be in between.",
         code="bad_redirect",
     )
+
+
+def _local(host: str) -> bool:
+    """Whether ``host`` says by itself that it is here, or is written as no public one needs to be."""
+    # The root's dot; with it a name means the same.
+    host = host.rstrip(".")
+    with contextlib.suppress(ValueError):
+        return not ipaddress.ip_address(host).is_global
+    # What ends in a number is an address to a resolver, in one of the short, octal or hexadecimal spellings.
+    last = host.rpartition(".")[2]
+    if not host.isascii() or last.isdigit() or last.startswith("0x"):
+        return True
+    return "." not in host or host.endswith(_LOCAL_SUFFIXES)
 
 
 def _exchange(url: str, headers: dict[str, str], settings: DownloadSettings) -> Generator[_Head | bytes | None]:

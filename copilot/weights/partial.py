@@ -17,7 +17,7 @@ from copilot.weights.progress import amount
 
 
 class WrongBytes(SlipstreamError):  # noqa: N818 - read as "raise WrongBytes"
-    """All bytes came, and they are not those of the publisher. The file is gone."""
+    """All bytes came, and they are not those of the publisher. They are gone; another source may begin anew."""
 
 
 class PartialFile:
@@ -34,6 +34,7 @@ class PartialFile:
         self._tag_path = path.with_suffix(".tag")
         self._hash = hashlib.sha256()
         self._descriptor = -1
+        self._doomed = False
 
     def __enter__(self) -> Self:
         with disk.disk_errors(self.path.parent):
@@ -46,6 +47,9 @@ class PartialFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.close(self._descriptor)
+        if self._doomed:
+            self._tag_path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
 
     def take_up(self, on_bytes: Callable[[int], None]) -> None:
         """Go on with the bytes of an earlier attempt; they are read once, for the hash."""
@@ -85,15 +89,18 @@ class PartialFile:
             while view:
                 # A write to a disk that is nearly full may take only a part.
                 written = os.write(self._descriptor, view)
+                self._doomed = False
                 self._hash.update(view[:written])
                 self.offset += written
                 view = view[written:]
 
     def discard(self) -> None:
-        """Remove the file and all that is known of it."""
+        """Forget all bytes; unless others come, the file is removed at the end of the block.
+
+        Not at once: it is still open for the next source, whose bytes would go to a file without a name.
+        """
+        self._doomed = True
         self.restart()
-        self.path.unlink(missing_ok=True)
-        self._tag_path.unlink(missing_ok=True)
 
     def finish(self, target: Path, check: Callable[[Path], object]) -> None:
         """Give the file its final name, when every byte is right and ``check`` (the file's own format) agrees.

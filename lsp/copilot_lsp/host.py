@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from copilot.errors import SlipstreamError
-from copilot.serve.api import HostState
+from copilot.serve.api import HostState, HostStatus
 from copilot_lsp.progress import WorkDone
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ class HostLink:
     """Keeps the host running and says when it can be asked.
 
     ``connect`` makes the client, in a thread and on first use only: importing it takes longer than an editor should
-    wait for anything. ``tell`` is given what goes wrong in the background.
+    wait for anything. ``tell`` is given what goes wrong in the background, ``ready`` the status of a host that was
+    found ready.
     """
 
     def __init__(
@@ -32,10 +33,12 @@ class HostLink:
         connect: "Callable[[], HostClient]",
         work_done: Callable[[], WorkDone],
         tell: Callable[[SlipstreamError], None],
+        ready: Callable[[HostStatus], None],
     ) -> None:
         self._connect = connect
         self._work_done = work_done
         self._tell = tell
+        self._ready = ready
         self._client: HostClient | None = None
         self._answering = False
         self._task: asyncio.Task[None] | None = None
@@ -105,6 +108,8 @@ class HostLink:
                 if status.state is HostState.FAILED and status.error is not None:
                     error = status.error
                     self._tell(SlipstreamError(error.message, hint=error.hint, code=error.code))
+                if status.state is HostState.READY:
+                    self._ready(status)
                 if status.state in {HostState.FAILED, HostState.READY}:
                     return True
                 work_done.report(status.detail or "Starting", status.progress)

@@ -52,15 +52,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _server(args: argparse.Namespace) -> "Server":
     from copilot.config.load import as_options, load
-    from copilot.config.settings import Settings
     from copilot.errors import SlipstreamError
     from copilot_lsp.server import Server
 
+    host_options = as_options(args.config_file, args.overrides)
     try:
         loaded = load(args.config_file, args.overrides)
-        settings, messages = loaded.settings, loaded.warnings
+        server = Server(loaded.settings, start_messages=loaded.warnings, host_options=host_options)
     except SlipstreamError as error:
         # An editor that is told why has a server; one whose server does not start has a riddle.
-        settings, messages = Settings(), (f"{error} Until then the defaults count.",)
-    host_options = as_options(args.config_file, args.overrides)
-    return Server(settings, start_messages=messages, host_options=host_options)
+        message = f"{error} No completions come until it is corrected and the language server started again."
+        server = Server(None, start_messages=(message,))
+    return server

@@ -15,6 +15,9 @@ from copilot.text.position import Position, Range
 RequestId = str | int
 Json = dict[str, Any]
 
+# Above it a double leaves integers out (ECMA-262, Number.MAX_SAFE_INTEGER).
+_MOST_EXACT = 2**53 - 1
+
 
 class ErrorCode(IntEnum):
     """JSON-RPC 2.0, section 5.1, and LSP 3.18, ``ErrorCodes`` and ``LSPErrorCodes``."""
@@ -40,7 +43,7 @@ def decode(body: bytes) -> Json | Refused:
     """The message in ``body``: a request, a notification or a response, told apart by its keys."""
     try:
         # Not msgspec: editors written in JavaScript send lone surrogates, which it refuses.
-        message = json.loads(body.decode(), parse_constant=_refuse_constant)
+        message = json.loads(body.decode(), parse_float=_number, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return Refused(ErrorCode.PARSE_ERROR, "The content is not valid JSON in UTF-8.")
     if isinstance(message, list):
@@ -59,6 +62,12 @@ def decode(body: bytes) -> Json | Refused:
     elif "result" not in message and "error" not in message:
         return Refused(ErrorCode.INVALID_REQUEST, "The message has neither a method nor a result.", known_id)
     return message
+
+
+def _number(text: str) -> int | float:
+    """JSON has one kind of number: some clients write 1 as 1.0 and mean a position all the same."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) <= _MOST_EXACT else value
 
 
 def _refuse_constant(name: str) -> None:
@@ -102,8 +111,10 @@ class DocumentId(Wire, frozen=True):
 
 
 class VersionedDocumentId(Wire, frozen=True):
+    """``version`` None: the client does not count; the next one is meant."""
+
     uri: str
-    version: int
+    version: int | None = None
 
 
 class ContentChange(Wire, frozen=True):

@@ -45,9 +45,15 @@ class PlainRequest(NamedTuple):
     handle: RequestHandler
 
 
+def _ignore(params: object) -> None: ...
+
+
 class PlainNotification(NamedTuple):
+    """``missed`` is called with the undecoded parameters instead of ``handle`` where they do not fit ``params``."""
+
     params: Any
     handle: NotificationHandler
+    missed: NotificationHandler = _ignore
 
 
 class Life(Enum):
@@ -151,6 +157,8 @@ class Protocol(LanguageServerProtocol):
                 self._handle_notification(method, self._typed_params(message))
         except msgspec.ValidationError as error:
             log.warning("%s was ignored: %s", method, error)
+            if plain is not None:
+                plain.missed(message.get("params"))
         except JsonRpcException as error:
             log.warning("%s was ignored: %s", method, error.message)
 

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import PurePath
 from typing import Any
 
+import msgspec
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
@@ -15,6 +16,7 @@ from pygls.uris import to_fs_path
 from copilot import __version__
 from copilot.config.settings import Settings
 from copilot.errors import SlipstreamError
+from copilot.serve.api import HostStatus
 from copilot.text.document import Change
 from copilot.text.position import PositionEncoding
 from copilot.text.store import DocumentStore
@@ -32,23 +34,30 @@ _CONFIGURATION_SECONDS = 5.0
 
 
 class Server(LanguageServer):
-    """``start_messages``: what went wrong before there was a client to tell. ``host_options``: see ``HostClient``."""
+    """``user``: None where the user's settings cannot be read; nothing is completed then, because no host would start.
+
+    ``start_messages``: what went wrong before there was a client to tell. ``host_options``: see ``HostClient``.
+    """
 
     protocol: Protocol
 
-    def __init__(self, user: Settings, *, start_messages: Sequence[str] = (), host_options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, user: Settings | None, *, start_messages: Sequence[str] = (), host_options: Sequence[str] = ()
+    ) -> None:
         super().__init__("slipstream", __version__, protocol_cls=Protocol, converter_factory=default_converter)
-        self._user = user
+        self._user = user or Settings()
+        self._usable = user is not None
         self._host_options = tuple(host_options)
         self._start_messages = tuple(start_messages)
         self._from_options = settings.EditorSettings()
         self._from_workspace = settings.EditorSettings()
         self._ignored_told: set[str] = set()
         self._background: set[asyncio.Task[None]] = set()
-        self.completion = user.completion
+        self.completion = self._user.completion
         self.documents = DocumentStore()
         self.troubles = Troubles()
-        self.host = HostLink(self._connect, self._work_done, self.tell)
+        self.host = HostLink(self._connect, self._work_done, self.tell, self._host_is_ready)
+        self._other_model_told: int | None = None
         self.inline = InlineCompletions(self)
         self.wants_stats = False
         self.watch_editor: Callable[[int | None], None] = lambda pid: None
@@ -60,8 +69,8 @@ class Server(LanguageServer):
         self.protocol.plain_notifications |= {
             types.INITIALIZED: PlainNotification(Any, self._initialized),
             types.WORKSPACE_DID_CHANGE_CONFIGURATION: PlainNotification(Any, self._configuration_changed),
-            types.TEXT_DOCUMENT_DID_OPEN: PlainNotification(messages.DidOpenParams, self._opened),
-            types.TEXT_DOCUMENT_DID_CHANGE: PlainNotification(messages.DidChangeParams, self._changed),
+            types.TEXT_DOCUMENT_DID_OPEN: PlainNotification(messages.DidOpenParams, self._opened, self._missed),
+            types.TEXT_DOCUMENT_DID_CHANGE: PlainNotification(messages.DidChangeParams, self._changed, self._missed),
             types.TEXT_DOCUMENT_DID_CLOSE: PlainNotification(messages.DidCloseParams, self._closed),
             types.TEXT_DOCUMENT_DID_SAVE: PlainNotification(messages.DidSaveParams, self._saved),
         }
@@ -74,12 +83,27 @@ class Server(LanguageServer):
         self.documents.open(document.uri, document.language_id, document.version, document.text)
 
     def _changed(self, params: messages.DidChangeParams) -> None:
-        document = params.text_document
-        self.inline.edited(document.uri, document.version)
+        uri, version = params.text_document.uri, params.text_document.version
         try:
-            self.documents.change(
-                document.uri, document.version, [Change(change.range, change.text) for change in params.content_changes]
+            document = self.documents.change(
+                uri, version, [Change(change.range, change.text) for change in params.content_changes]
             )
+        except SlipstreamError as error:
+            self.inline.closed(uri)
+            self.tell(error)
+        else:
+            self.inline.edited(uri, document.version)
+
+    def _missed(self, params: object) -> None:
+        """A text or an edit that could not be read: what is known of the document is not what the editor shows."""
+        item = params.get("textDocument") if isinstance(params, dict) else None
+        uri = item.get("uri") if isinstance(item, dict) else None
+        if not isinstance(uri, str):
+            return
+        self.inline.closed(uri)
+        self.documents.lost(uri)
+        try:
+            self.documents.get(uri)
         except SlipstreamError as error:
             self.tell(error)
 
@@ -171,7 +195,8 @@ class Server(LanguageServer):
         return answer[0] if isinstance(answer, list) and answer else None
 
     def _settle(self) -> None:
-        self.completion = self._from_workspace.above(self._from_options.above(self._user.completion))
+        completion = self._from_workspace.above(self._from_options.above(self._user.completion))
+        self.completion = msgspec.structs.replace(completion, enabled=completion.enabled and self._usable)
 
     # --------------------------------------------------------------------------------------- what the client sees
 
@@ -180,6 +205,18 @@ class Server(LanguageServer):
         message = self.troubles.tell(error)
         if message is not None:
             self.show(message, types.MessageType.Error)
+
+    def _host_is_ready(self, status: HostStatus) -> None:
+        """Say once for each host that it answers with another model than the settings name."""
+        wanted = self._user.model.completion
+        if status.model in {None, wanted} or status.pid == self._other_model_told:
+            return
+        self._other_model_told = status.pid
+        self.show(
+            f"Slipstream: the running engine host has {status.model} loaded; `slipstream stop` ends it, and the next "
+            f"completion starts one with {wanted}.",
+            types.MessageType.Warning,
+        )
 
     def show(self, message: str, kind: types.MessageType) -> None:
         self.protocol.notify_plain(types.WINDOW_SHOW_MESSAGE, {"type": kind.value, "message": message})

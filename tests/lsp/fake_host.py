@@ -14,6 +14,7 @@ from typing import Any, Self
 import msgspec
 
 from copilot import paths
+from copilot.config.settings import Settings
 from copilot.serve.api import DoneData, ErrorData, HostState, HostStatus, ProgressData, StartData, TokenData
 
 _STEP_SECONDS = 0.005
@@ -40,7 +41,7 @@ class FakeHost:
     refuse: ErrorData | None = None
     fail: ErrorData | None = None
     status: HostStatus = field(
-        default_factory=lambda: HostStatus(state=HostState.READY, version="0", pid=1, model="fake")
+        default_factory=lambda: HostStatus(state=HostState.READY, version="0", pid=1, model=Settings().model.completion)
     )
     asked: list[Asked] = field(default_factory=list)
 

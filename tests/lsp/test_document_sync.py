@@ -136,3 +136,89 @@ def test_paths_are_relative_to_the_folder_they_lie_in(client: Client, host: Fake
         client.open(uri, "x = ")
         client.result("textDocument/inlineCompletion", inline(uri, 0, 4))
         assert host.asked[-1].body["path"] == path
+
+
+def messages(client: Client) -> list[str]:
+    return [note["message"] for note in client.of("window/showMessage")]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [edit((0, 0), (0, 0), "y = 1\n"), {"text": None}],
+        [{"range": {"start": {"line": 0, "character": 1.5}, "end": {"line": 0, "character": 2}}, "text": ""}],
+        [{"range": {"start": {"line": "0", "character": 0}, "end": {"line": 0, "character": 0}}, "text": "y"}],
+        None,
+    ],
+)
+def test_an_edit_that_cannot_be_read_stops_completions_there(client: Client, host: FakeHost, changes: object) -> None:
+    client.initialize()
+    client.open(URI, "x = ")
+    client.open("file:///w/b.py", "b = ")
+    assert whole(client, host) == "x = "
+    client.notify("textDocument/didChange", {"textDocument": {"uri": URI, "version": 2}, "contentChanges": changes})
+    assert client.result("textDocument/inlineCompletion", inline(URI, 0, 4)) is None
+    client.change(URI, 3, edit((0, 4), (0, 4), "1"))
+    assert client.result("textDocument/inlineCompletion", inline(URI, 0, 5)) is None
+    assert len(messages(client)) == 1
+    assert "no longer certain" in messages(client)[0]
+    # Others go on, and so does this one when its text is known again.
+    assert client.result("textDocument/inlineCompletion", inline("file:///w/b.py", 0, 4))["items"]
+    client.change(URI, 4, {"text": "y = "})
+    assert whole(client, host) == "y = "
+
+
+def test_a_text_that_cannot_be_read_is_not_the_one_before(client: Client, host: FakeHost) -> None:
+    client.initialize()
+    client.open(URI, "x = ")
+    client.notify("textDocument/didOpen", {"textDocument": {"uri": URI, "languageId": "python", "version": 1}})
+    assert client.result("textDocument/inlineCompletion", inline(URI, 0, 4)) is None
+    client.open(URI, "y = ")
+    assert whole(client, host) == "y = "
+
+
+def test_an_edit_that_cannot_be_read_ends_the_request_that_runs(client: Client, host: FakeHost) -> None:
+    host.tokens, host.hold_after = ("1", "2"), 1
+    client.initialize()
+    client.open(URI, "x = ")
+    asked = client.send("textDocument/inlineCompletion", inline(URI, 0, 4, context={"triggerKind": 1}))
+    client.until("the question", lambda: host.asked and host.asked[0].sent)
+    client.notify("textDocument/didChange", {"textDocument": {"uri": URI, "version": 2}, "contentChanges": 1})
+    assert client.wait(asked)["result"] is None
+
+
+@pytest.mark.parametrize("document", [None, {}, {"uri": 5}, {"uri": "file:///w/never-opened.py"}])
+def test_an_edit_that_cannot_be_read_of_no_document_harms_none(
+    client: Client, host: FakeHost, document: object
+) -> None:
+    client.initialize()
+    client.open(URI, "x = ")
+    client.notify("textDocument/didChange", {"textDocument": document, "contentChanges": 1})
+    assert whole(client, host) == "x = "
+
+
+def test_numbers_may_be_written_with_a_point(client: Client, host: FakeHost) -> None:
+    client.initialize()
+    client.open(URI, "x = \ny")
+    span = {"start": {"line": 1.0, "character": 1.0}, "end": {"line": 1e0, "character": 1.0}}
+    client.change(URI, 2, {"range": span, "text": "2"})
+    assert whole(client, host) == "x = \ny2"
+    client.notify(
+        "textDocument/didChange", {"textDocument": {"uri": URI, "version": 3.0}, "contentChanges": [{"text": "z"}]}
+    )
+    assert whole(client, host) == "z"
+    assert not messages(client)
+
+
+def test_a_client_that_does_not_count_versions_stays_in_step(client: Client, host: FakeHost) -> None:
+    client.initialize()
+    client.open(URI, "x = ", version=7)
+    for text in "12":
+        change = edit((0, 4), (0, 4), text)
+        client.notify(
+            "textDocument/didChange", {"textDocument": {"uri": URI, "version": None}, "contentChanges": [change]}
+        )
+    assert whole(client, host) == "x = 21"
+    client.change(URI, 10, edit((0, 0), (0, 1), "y"))
+    assert whole(client, host) == "y = 21"
+    assert not messages(client)

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from copilot_lsp.trouble import QUIET, Troubles
 
+from copilot.config.settings import Settings
 from copilot.errors import SlipstreamError
 from copilot.serve.api import ErrorData, HostState, HostStatus
 from tests.lsp.fake_host import FakeHost, failed_host
@@ -21,7 +23,8 @@ def starting(detail: str = "Loading the model", progress: float | None = None) -
     return HostStatus(state=HostState.STARTING, version="0", pid=1, detail=detail, progress=progress)
 
 
-READY = HostStatus(state=HostState.READY, version="0", pid=1, model="fake")
+MODEL = Settings().model.completion
+READY = HostStatus(state=HostState.READY, version="0", pid=1, model=MODEL)
 
 
 def shown(client: Client) -> list[str]:
@@ -124,17 +127,43 @@ def test_a_model_that_cannot_be_loaded_is_told_once() -> None:
 
 
 def test_a_host_that_cannot_be_started_is_told_once(home: Path) -> None:
-    (home / "config.toml").write_text("[engine]\nthreads = 'none'\n")
+    with Client() as client:
+        client.result("initialize", {"processId": None, "rootUri": None, "capabilities": {}})
+        # The server has read its settings; the host will not be able to.
+        (home / "config.toml").write_text("[engine]\nthreads = 'none'\n")
+        client.notify("initialized", {})
+        client.open(URI, "x = ")
+        client.until("the message", lambda: shown(client))
+        for _ in range(3):
+            assert client.result(COMPLETE, inline(URI, 0, 4)) is None
+        assert "could not be started" in shown(client)[0]
+        assert len(shown(client)) == 1
+        assert client.stop() == 0
+
+
+def test_a_host_with_another_model_is_told_once(host: FakeHost) -> None:
+    host.status = msgspec.structs.replace(READY, model="another")
     with Client() as client:
         client.initialize()
         client.open(URI, "x = ")
-        client.until("both messages", lambda: len(shown(client)) == 2)
-        for _ in range(3):
-            assert client.result(COMPLETE, inline(URI, 0, 4)) is None
-        assert "config.toml" in shown(client)[0]
-        assert "could not be started" in shown(client)[1]
+        assert client.result(COMPLETE, inline(URI, 0, 4, context=INVOKED))["items"]
+        (message,) = shown(client)
+        assert "has another loaded" in message
+        assert "`slipstream stop`" in message
+        assert MODEL in message
+        # Looked at anew after trouble, and still the same host.
+        host.refuse = ErrorData(code="busy", message="Busy.", retryable=True)
+        assert client.result(COMPLETE, inline(URI, 0, 4, context=INVOKED)) is None
+        host.refuse = None
+        assert client.result(COMPLETE, inline(URI, 0, 4, context=INVOKED))["items"]
+        assert len(shown(client)) == 1
+        host.refuse = ErrorData(code="busy", message="Busy.", retryable=True)
+        assert client.result(COMPLETE, inline(URI, 0, 4, context=INVOKED)) is None
+        host.refuse = None
+        host.status = msgspec.structs.replace(READY, model="a third", pid=2)
+        assert client.result(COMPLETE, inline(URI, 0, 4, context=INVOKED))["items"]
+        assert "has a third loaded" in shown(client)[1]
         assert len(shown(client)) == 2
-        assert client.stop() == 0
 
 
 def test_a_host_that_left_is_found_again() -> None:

@@ -182,12 +182,28 @@ def test_the_configuration_file_counts_and_the_command_line_above_it(home: Path,
 @pytest.mark.parametrize(
     "content", [b"[completion\n", b"\xff\xfe", b"completion = 3\n", b"[completion]\nmax_tokns = 1\n"]
 )
-def test_a_broken_configuration_file_is_told_and_defaults_count(home: Path, host: FakeHost, content: bytes) -> None:
+def test_a_broken_configuration_file_is_told_and_nothing_is_completed(
+    home: Path, host: FakeHost, content: bytes
+) -> None:
     (home / "config.toml").write_bytes(content)
     with Client() as client:
-        client.initialize()
+        # An editor's setting does not switch on what has no host.
+        client.initialize(initializationOptions={"enabled": True})
         client.until("the message", lambda: warnings(client))
         assert "config.toml" in warnings(client)[0]
+        assert "No completions come until it is corrected" in warnings(client)[0]
         client.open(URI, "x = ")
-        assert _max_tokens(client, host) == 96
-        assert len(warnings(client)) == 1
+        assert client.result(COMPLETE, inline(URI, 0, 4, context={"triggerKind": 1})) is None
+        assert not host.asked
+        assert len(client.of("window/showMessage")) == 1
+
+
+def test_no_host_is_started_beside_a_broken_configuration_file(home: Path) -> None:
+    (home / "config.toml").write_bytes(b"[completion\n")
+    with Client() as client:
+        client.initialize()
+        client.open(URI, "x = ")
+        assert client.result(COMPLETE, inline(URI, 0, 4, context={"triggerKind": 1})) is None
+        assert len(client.of("window/showMessage")) == 1
+        assert client.stop() == 0
+    assert not (home / "logs" / "host.log").exists()

@@ -42,6 +42,13 @@ async def slipstream(*arguments: str, cwd: Path, text: str = "") -> tuple[int, s
     return process.returncode, output.decode(), errors.decode()
 
 
+@pytest.fixture(autouse=True)
+def settings(home: Path, request: pytest.FixtureRequest) -> None:
+    """Of a user whose model is the scripted one."""
+    if request.node.get_closest_marker("model") is None:
+        (home / "config.toml").write_text('[model]\ncompletion = "scripted"\n')
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "area.py"
@@ -178,6 +185,15 @@ async def test_a_host_that_fails_says_why(file: Path) -> None:
         status, output, errors = await slipstream("complete", "area.py:5", cwd=file.parent)
     assert (status, output) == (1, "math")
     assert errors == "slipstream complete: The engine worker died.\n  Ask again.\n"
+
+
+async def test_another_model_than_the_host_has_is_not_just_ignored(file: Path) -> None:
+    async with running(ScriptedEngine(("math.pi",))):
+        arguments = ("--set", "model.completion=other", "complete", "area.py:5:12")
+        status, output, errors = await slipstream(*arguments, cwd=file.parent)
+    assert (status, output) == (0, "math.pi")
+    assert "The running host uses scripted, not other." in errors
+    assert "`slipstream stop` first to use other" in errors
 
 
 @pytest.mark.model

@@ -86,12 +86,22 @@ def test_a_repository_from_add_to_remove(hub: HubServer, capsys: Output, models_
 def test_a_file_of_the_users_own(tmp_path: Path, capsys: Output) -> None:
     path = tmp_path / "own.gguf"
     path.write_bytes(tiny.gguf())
-    assert models("add", str(path), "--id", "mine", "--family", "qwen") == 0
-    assert "Added mine (prompt format qwen" in capsys.readouterr().out
+    assert models("add", str(path), "--id", "mine", "--family", "plain") == 0
+    told = capsys.readouterr().out
+    assert "Added mine (prompt format plain" in told
+    assert "model.completion=mine" in told
+    assert "slipstream stop" in told
     assert models("path", "mine") == 0
     assert capsys.readouterr().out == f"{path}\n"
     assert models("remove", "mine") == 0
     assert path.exists()
+
+
+def test_a_folder_that_no_engine_runs_is_said_to_be_one(tmp_path: Path, capsys: Output) -> None:
+    assert models("add", str(tiny.exl2_folder(tmp_path / "coder"))) == 0
+    told = capsys.readouterr().out
+    assert "No engine of this version runs EXL2 models" in told
+    assert "Use it with" not in told
 
 
 def test_verify_names_what_is_wrong(tmp_path: Path, capsys: Output) -> None:

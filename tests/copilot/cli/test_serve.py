@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from copilot import paths
+from copilot.cli import main
 from copilot.cli.status import describe
 from copilot.serve.api import ErrorData, HostState, HostStatus
 from copilot.serve.claim import answers, holder
@@ -95,6 +96,52 @@ def test_stop_ends_a_host_that_does_not_answer(served: "subprocess.Popen[str]") 
     assert holder() == served.pid
     assert slipstream("stop").returncode == 0
     assert served.wait(GUARD_SECONDS) == 0
+
+
+def test_a_host_that_hangs_is_no_host_that_is_missing(
+    served: "subprocess.Popen[str]", monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("copilot.client.host.SILENCE_SECONDS", 0.5)
+    served.send_signal(signal.SIGSTOP)
+    assert main(["status"]) == 1
+    told = capsys.readouterr().out
+    assert f"Process {served.pid} holds the engine host's lock but does not answer." in told
+    assert "slipstream stop" in told
+    assert main(["status", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out) == {"state": "silent", "pid": served.pid}
+    assert main(["stop"]) == 0
+    assert served.wait(GUARD_SECONDS) == 0
+
+
+SUCCESSOR = """
+import fcntl, os, sys, time
+from copilot import paths
+with (paths.runtime_dir() / "host.lock").open("a+") as file:
+    print("waiting", flush=True)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    time.sleep(0.5)  # its number comes later
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    sys.stdin.read()
+"""
+
+
+def test_stop_does_not_take_the_next_host_for_the_one_it_stopped(served: "subprocess.Popen[str]") -> None:
+    command = [sys.executable, "-c", SUCCESSOR]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as successor:
+        assert successor.stdout is not None
+        assert successor.stdout.readline() == "waiting\n"
+        # The lock is asked for right after that line, and given up only by the host that is stopped.
+        time.sleep(0.2)
+        stop = slipstream("stop")
+        assert (stop.returncode, stop.stderr) == (0, "")
+        assert stop.stdout.startswith("The engine host has stopped.\n")
+        assert f"process {successor.pid}" in stop.stdout
+        assert successor.poll() is None
+        assert served.wait(GUARD_SECONDS) == 0
+        successor.communicate()
 
 
 def test_interrupting_the_foreground_host_ends_it_well(served: "subprocess.Popen[str]") -> None:

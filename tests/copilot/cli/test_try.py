@@ -215,6 +215,79 @@ async def test_a_file_without_code_is_refused(tmp_path: Path) -> None:
     assert "has no line to type" in errors
 
 
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [
+        ("completion.enabled=false", "completion.enabled is false (command line)"),
+        ("completion.disabled_languages=c,python", "completion.disabled_languages holds python (command line)"),
+    ],
+)
+async def test_switched_off_completions_are_told_with_the_setting(option: str, named: str) -> None:
+    status, _, errors = await slipstream("--set", option, "try")
+    assert status == 1
+    assert named in errors
+
+
+async def test_a_setting_in_the_file_is_told_with_its_line(home: Path) -> None:
+    (home / "config.toml").write_text("[completion]\nenabled = false\n")
+    status, _, errors = await slipstream("try")
+    assert status == 1
+    assert "config.toml:2" in errors
+
+
+async def test_languages_that_are_not_tried_may_be_switched_off(tmp_path: Path) -> None:
+    """The server is asked whether it is ready in the document's own language."""
+    file = tmp_path / "sum.js"
+    file.write_text("function add(first, second) {\n  return first + second\n}\n")
+    async with running(ScriptedEngine(("one",))):
+        status, output, errors = await slipstream(
+            "--set", "completion.disabled_languages=python", "try", str(file), "--places", "1"
+        )
+    assert (status, errors) == (0, "")
+    assert "1 of 1 places got a completion" in output
+
+
+async def test_a_broken_configuration_file_is_the_error_itself(home: Path) -> None:
+    (home / "config.toml").write_text("[completion]\nenabled = 3\n")
+    status, _, errors = await slipstream("try")
+    assert status == 1
+    assert errors.startswith("slipstream try: ")
+    assert "config.toml:2" in errors
+
+
+async def test_settings_that_are_ignored_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLIPSTREAM_COMPLETION_ENABLE", "true")
+    (tmp_path / "empty.py").write_text("")
+    _, _, errors = await slipstream("try", str(tmp_path / "empty.py"))
+    assert "slipstream try: SLIPSTREAM_COMPLETION_ENABLE is no setting" in errors
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--places", "0"),
+        ("--places", "-1"),
+        ("--places", "x"),
+        ("--timeout", "-3"),
+        ("--timeout", "0"),
+        ("--timeout", "nan"),
+        ("--timeout", "inf"),
+        ("--timeout", "soon"),
+    ],
+)
+async def test_numbers_that_make_no_sense_are_called_wrongly(wrong: tuple[str, str]) -> None:
+    status, _, errors = await slipstream("try", "=".join(wrong))
+    assert status == 2
+    assert wrong[0] in errors
+
+
+async def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data.py").write_bytes(b"x = 1\n\0\0y")
+    status, _, errors = await slipstream("try", str(tmp_path / "data.py"))
+    assert status == 1
+    assert "is not a text file" in errors
+
+
 async def test_a_server_that_dies_is_told_with_what_it_said_last() -> None:
     script = "import sys; sys.stdin.buffer.read(1); print('out of luck', file=sys.stderr); sys.exit(3)"
     with pytest.raises(SlipstreamError, match=r"status 3\.\nout of luck"):

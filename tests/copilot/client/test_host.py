@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from copilot import paths
@@ -16,8 +17,9 @@ from copilot.client.host import HostClient, HostError
 from copilot.errors import SlipstreamError
 from copilot.serve.api import DoneData, HostState, HostStatus, InfillBody, StartData, TokenData
 from copilot.serve.claim import answers, holder
+from copilot.serve.keeper import Loaded, Report
 from tests.fakes import ScriptedEngine
-from tests.hosts import GUARD_SECONDS, running, until
+from tests.hosts import GUARD_SECONDS, loads, running, until
 
 ROOT = Path(__file__).parents[3]
 BODY = InfillBody(prefix="x")
@@ -226,6 +228,49 @@ async def test_waiting_until_ready_tells_each_change_once() -> None:
     assert [status.state for status in seen] == [HostState.READY]
 
 
+class FailsAtFirst:
+    """A loader that fails ``failures`` times."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.tries = 0
+
+    async def load(self, report: Report) -> Loaded:
+        self.tries += 1
+        if self.tries <= self.failures:
+            raise SlipstreamError(f"No network, try {self.tries}.", hint="Check it.", code="no_network")
+        return await loads(ScriptedEngine())(report)
+
+
+async def test_waiting_for_a_host_that_failed_earlier_makes_it_try_again() -> None:
+    loader = FailsAtFirst(1)
+    async with running(load=loader.load) as host:
+        async with asyncio.timeout(GUARD_SECONDS):
+            seen = [status.state async for status in host.client.wait_ready(poll_seconds=0.01)]
+    assert seen[-1] is HostState.READY
+    assert HostState.FAILED not in seen
+    assert loader.tries == 2
+
+
+async def test_waiting_ends_with_what_the_new_try_said_whatever_the_back_off() -> None:
+    loader = FailsAtFirst(100)
+    async with running(load=loader.load) as host:
+        for tries in (2, 3, 4):
+            with pytest.raises(HostError) as caught:
+                async with asyncio.timeout(GUARD_SECONDS):
+                    [status async for status in host.client.wait_ready(poll_seconds=0.01)]
+            assert caught.value.message == f"No network, try {tries}."
+            assert caught.value.code == "no_network"
+
+
+async def test_asking_a_loaded_host_to_load_changes_nothing() -> None:
+    async with running(ScriptedEngine()) as host:
+        assert (await host.http.post("/v1/load", json={})).status_code == 202
+        status = await host.client.status()
+        assert status is not None
+        assert status.state is HostState.READY
+
+
 # --- starting a host: `python -m copilot serve`, with a model that does not exist, so that nothing is loaded ---
 
 
@@ -294,6 +339,43 @@ async def test_after_a_kill_the_next_client_starts_a_new_host() -> None:
         again = await client.status()
         assert again is not None
         assert again.pid != status.pid
+    await stopped()
+
+
+@pytest.mark.usefixtures("no_model")
+async def test_relative_folders_mean_the_same_to_the_host(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "config.toml").rename(home / "other.toml")
+    monkeypatch.chdir(home.parent)
+    monkeypatch.setenv("SLIPSTREAM_HOME", home.name)
+    monkeypatch.setenv("SLIPSTREAM_CONFIG", f"{home.name}/other.toml")
+    monkeypatch.setenv("SLIPSTREAM_MODELS_DIR", f"{home.name}/cache")
+    async with HostClient() as client:
+        await client.ensure_running()
+        status = await client.status()
+        assert status is not None
+        assert status.model == "no-such-model"
+        environment = psutil.Process(status.pid).environ()
+        assert environment["SLIPSTREAM_MODELS_DIR"] == str(home / "cache")
+    await stopped()
+
+
+@pytest.mark.usefixtures("no_model")
+async def test_a_host_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with HostClient() as client:
+        await client.ensure_running()
+        process = holder()
+    assert process
+    os.kill(process, signal.SIGSTOP)
+    try:
+        monkeypatch.setattr("copilot.client.host.SILENCE_SECONDS", 0.5)
+        async with HostClient() as client:
+            with pytest.raises(SlipstreamError) as caught:
+                await client.ensure_running()
+    finally:
+        os.kill(process, signal.SIGCONT)
+    assert caught.value.code == "host_silent"
+    assert f"process {process} holds its lock" in caught.value.message
+    assert "slipstream stop" in caught.value.hint
     await stopped()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
+import msgspec
 import pytest
 
 from copilot.engine.protocol import (
@@ -173,15 +174,39 @@ class EngineContract:
 
     async def test_a_prompt_that_does_not_fit_is_an_error(self, engine: Engine) -> None:
         assert engine.model.context_length == 2048
-        for prompt, params in (
-            (plan(different(6) * 16), SamplingParams(max_tokens=8)),
-            (plan(NUMBERS), SamplingParams(max_tokens=2048)),
-        ):
+        for layout in (Layout.RAW, Layout.PREFIX):
+            prompt = msgspec.structs.replace(plan(different(6) * 16), layout=layout)
             with pytest.raises(SlipstreamError) as raised:
-                await collect(engine, prompt, params)
+                await collect(engine, prompt)
             assert raised.value.code == "context_too_long"
             assert raised.value.hint
         assert text(await collect(engine, plan(NUMBERS)))
+
+    async def test_an_answer_that_does_not_fit_is_cut(self, single: Engine) -> None:
+        prompt = plan("".join(different(number) for number in range(12, 23)))
+        end = finish(await collect(single, prompt, SamplingParams(max_tokens=32_000)))
+        assert end.reason is FinishReason.LENGTH
+        assert end.prompt_tokens + end.generated_tokens == single.model.context_length
+
+    @pytest.mark.parametrize("layout", [Layout.RAW, Layout.CHAT, Layout.PREFIX])
+    async def test_a_completion_does_not_wait_for_a_long_answer(self, engine: Engine, layout: Layout) -> None:
+        long = msgspec.structs.replace(plan(NUMBERS), layout=layout)
+        stream = engine.generate(long, SamplingParams(max_tokens=7900))
+        while not (await anext(stream)).text:
+            pass
+
+        async def drain() -> Finish:
+            return finish([event async for event in stream])
+
+        answer = asyncio.ensure_future(drain())
+        completion = msgspec.structs.replace(plan(different(12)), layout=Layout.PREFIX)
+        await first_text(engine.generate(completion, SamplingParams()))
+        await asyncio.sleep(0.05)
+        assert not answer.done()
+        answer.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await answer
+        await stream.aclose()
 
     async def test_parts_are_cut_to_their_limits_in_tokens(self, engine: Engine) -> None:
         parts = (

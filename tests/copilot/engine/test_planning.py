@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from copilot.context.request import CaretPlace, InfillRequest, Snippet
 from copilot.engine import planning
-from copilot.engine.planning import Message, PromptLimits, fit, plan_chat, plan_infill, plan_raw
+from copilot.engine.planning import Message, PromptLimits, fit, fit_with_answer, plan_chat, plan_infill, plan_raw
 from copilot.engine.protocol import Keep, Layout, Part, PromptPlan
 from copilot.errors import SlipstreamError
 
@@ -427,3 +427,46 @@ def test_a_last_question_that_is_too_long_is_refused() -> None:
     with pytest.raises(SlipstreamError) as error:
         fit(pairs, context_length=400, max_tokens=100)
     assert error.value.code == "context_too_long"
+
+
+# --- fit_with_answer -------------------------------------------------------------------------------------------------
+
+
+def raw(length: int) -> list[tuple[Part, Sequence[int]]]:
+    return [(Part(text="x", name="prompt"), range(length))]
+
+
+@pytest.mark.parametrize(
+    ("length", "asked", "granted"),
+    [(100, 50, 50), (100, 900, 900), (100, 901, 900), (100, 32_000, 900), (984, 7900, 16), (996, 4, 4)],
+)
+def test_a_long_answer_gives_way_to_the_prompt(length: int, asked: int, granted: int) -> None:
+    fitted, max_tokens = fit_with_answer(raw(length), limit=1000, max_tokens=asked)
+    assert fitted.ids == list(range(length))
+    assert max_tokens == granted
+
+
+@pytest.mark.parametrize(("length", "asked", "most"), [(985, 7900, 984), (997, 4, 996), (5000, 96, 984)])
+def test_a_prompt_that_leaves_too_little_to_the_answer_is_refused(length: int, asked: int, most: int) -> None:
+    with pytest.raises(SlipstreamError, match=f"{length} tokens, but may have {most}") as error:
+        fit_with_answer(raw(length), limit=1000, max_tokens=asked)
+    assert error.value.code == "context_too_long"
+
+
+def test_a_conversation_is_kept_rather_than_a_very_long_answer() -> None:
+    pairs = conversation(10)
+    whole = sum(len(ids) for _, ids in pairs)
+    fitted, max_tokens = fit_with_answer(pairs, limit=2 * whole, max_tokens=10 * whole)
+    assert len(fitted.ids) == whole
+    assert max_tokens == whole
+    # Where it does not leave half, old exchanges go, so that every answer has room.
+    fitted, max_tokens = fit_with_answer(pairs, limit=whole, max_tokens=10 * whole)
+    assert 0 < len(fitted.ids) <= whole / 2
+    assert max_tokens >= whole / 2
+
+
+def test_a_last_question_of_more_than_half_has_a_shorter_answer() -> None:
+    pairs = Words()(plan_chat([Message("user", "early"), Message("user", "long " * 300)], QWEN))
+    fitted, max_tokens = fit_with_answer(pairs, limit=800, max_tokens=4000)
+    assert len(fitted.ids) > 400
+    assert max_tokens == 800 - len(fitted.ids) > 16

@@ -191,7 +191,7 @@ class TestLoading:
 class TestDeath:
     async def test_killed_in_mid_stream_gives_one_error_and_the_next_request_works(self, engine: WorkerEngine) -> None:
         pid = pid_of(engine)
-        streams = [engine.generate(plan(NUMBERS), SamplingParams(max_tokens=500)) for _ in range(2)]
+        streams = [engine.generate(plan(NUMBERS), SamplingParams(max_tokens=400)) for _ in range(2)]
         for stream in streams:
             while not (await anext(stream)).text:
                 pass
@@ -215,8 +215,12 @@ class TestDeath:
 
     async def test_it_comes_back_by_itself(self, engine: WorkerEngine) -> None:
         pid = pid_of(engine)
+        assert not engine.restarting
         os.kill(pid, signal.SIGKILL)
-        await until(lambda: engine.pid not in {None, pid})
+        await until(lambda: engine.restarting)
+        assert engine.failure is None
+        await until(lambda: not engine.restarting)
+        assert engine.pid not in {None, pid}
         assert await engine.count(NUMBERS) > 0
 
     async def test_dying_all_the_time_it_is_given_up_until_asked_for(
@@ -226,14 +230,18 @@ class TestDeath:
             await until(lambda: engine.pid is not None)
             os.kill(pid_of(engine), signal.SIGKILL)
             await until(lambda: engine.pid is None)
+        await until(lambda: not engine.restarting)
         for _ in range(2):
+            assert engine.failure is not None
             with pytest.raises(SlipstreamError, match="crashed 3 times") as raised:
                 await asyncio.wait_for(collect(engine, plan(NUMBERS)), GUARD)
             assert raised.value.code == "engine_failed"
             assert "engine.log" in raised.value.hint
+            assert str(engine.failure) == str(raised.value)
         assert engine.pid is None
 
         await asyncio.wait_for(engine.restart(), GUARD)
+        assert engine.failure is None
         assert text(await collect(engine, plan(NUMBERS)))
 
         for _ in range(process.MAX_CRASHES):
@@ -241,7 +249,9 @@ class TestDeath:
             os.kill(pid_of(engine), signal.SIGKILL)
             await until(lambda: engine.pid is None)
         # Long ago is forgotten.
+        await until(lambda: engine.failure is not None)
         monkeypatch.setattr(process, "CRASH_WINDOW", 0.0)
+        assert engine.failure is None
         assert text(await asyncio.wait_for(collect(engine, plan(NUMBERS)), GUARD))
 
     async def test_a_model_that_vanished_is_said_when_it_cannot_restart(self, tiny_model: Path, tmp_path: Path) -> None:
@@ -356,3 +366,12 @@ async def test_without_a_program_to_start_it_is_an_error(tmp_path: Path, monkeyp
     with pytest.raises(SlipstreamError) as raised:
         await start(tmp_path / "x.gguf")
     assert raised.value.code == "engine_failed"
+
+
+async def test_without_a_place_for_its_folder_it_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = Path("/nowhere")
+    monkeypatch.setattr(tempfile, "tempdir", str(missing))
+    with pytest.raises(SlipstreamError, match="temporary folder") as raised:
+        await start(tmp_path / "x.gguf")
+    assert raised.value.code == "engine_failed"
+    assert "TMPDIR" in raised.value.hint

@@ -79,3 +79,44 @@ def test_all_slots_taken_is_waited_for_and_a_cancel_ends_the_wait() -> None:
     waiting.join(GUARD)
     assert got == [None]
     assert slots.recent() == [[1]]
+
+
+def test_long_answers_leave_room_for_completions() -> None:
+    slots = Slots(4, 8192)
+    assert (slots.inline_reserve, slots.patient_tokens) == (2048, 6144)
+    first = slots.acquire([1], 4000, lambda: False, patient=True)
+    second = slots.acquire([2], 2144, lambda: False, patient=True)
+    assert first is not None
+    assert second is not None
+    # There are cells and a slot, but not for another of these.
+    got: list[int | None] = []
+    waiting = threading.Thread(target=lambda: got.append(slots.acquire([3], 1, lambda: False, patient=True)))
+    waiting.start()
+    use(slots, [4], 2047)
+    assert not got
+
+    slots.release(second, 1)
+    waiting.join(GUARD)
+    assert len(got) == 1
+    assert got[0] is not None
+
+
+def test_cells_of_long_answers_are_counted_back() -> None:
+    slots = Slots(2, 1000)
+    assert slots.patient_tokens == 500
+    for _ in range(3):
+        number = slots.acquire([1], 500, lambda: False, patient=True)
+        assert number is not None
+        slots.release(number, 1)
+        use(slots, [2], 1000)
+
+
+def test_a_completion_does_not_count_as_a_long_answer() -> None:
+    slots = Slots(3, 1000)
+    assert slots.acquire([1], 500, lambda: False) is not None
+    assert slots.acquire([2], 500, lambda: False, patient=True) is not None
+
+
+def test_with_one_slot_nothing_is_kept_back() -> None:
+    slots = Slots(1, 1000)
+    assert (slots.inline_reserve, slots.patient_tokens) == (0, 1000)

@@ -14,7 +14,8 @@ from copilot.errors import SlipstreamError
 # As the pre-tokenizer of GPT-2: a word with the space before it, or white space up to there.
 WORD = re.compile(r" ?[A-Za-z0-9]+| ?[^\sA-Za-z0-9]+|\s+(?!\S)|\s+")
 CONTROL = {"<|end|>": 1}
-USER_DEFINED = {"<tool_call>": 2, "\n\n\n\n": 3}
+SPELLINGS = ("<tool_call>", "[INST]", "[/INST]", "[control_8]", "[gMASK]", "[unused0]", "[PAD151665]", "[@BOS@]")
+USER_DEFINED = {"\n\n\n\n": 3} | {spelling: 20 + number for number, spelling in enumerate(SPELLINGS)}
 
 
 class Backend:
@@ -83,8 +84,8 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_content_stays_text_even_where_the_vocabulary_finds_its_tokens_in_any_text() -> None:
     tokens, _ = make()
-    ids = tokens.content("a <tool_call> b <|end|>")
-    assert not {1, 2} & set(ids)
+    ids = tokens.content("a <|end|> b " + " c ".join(SPELLINGS))
+    assert not {1, *(USER_DEFINED[spelling] for spelling in SPELLINGS)} & set(ids)
     # Such a token that looks like nothing special is what the model saw for this text.
     assert tokens.content("a\n\n\n\nb").count(3) == 1
 
@@ -92,7 +93,7 @@ def test_content_stays_text_even_where_the_vocabulary_finds_its_tokens_in_any_te
 def test_control_tokens_are_found_by_their_spelling_only() -> None:
     tokens, backend = make()
     assert tokens.control("<|end|>") == 1
-    assert tokens.control("<tool_call>") == 2
+    assert tokens.control("<tool_call>") == USER_DEFINED["<tool_call>"]
     backend.asked.clear()
     assert tokens.control("<|end|>") == 1
     assert backend.asked == []

@@ -8,8 +8,10 @@ import httpx
 import pytest
 
 from copilot import paths
+from copilot.errors import SlipstreamError
 from copilot.serve import guard
 from copilot.serve.api import MAX_BODY_BYTES
+from copilot.serve.keeper import Loaded, Report
 from tests.fakes import ScriptedEngine
 from tests.hosts import GUARD_SECONDS, Running, infill_bytes, running
 
@@ -17,6 +19,7 @@ ROUTES = [
     ("POST", "/v1/infill"),
     ("POST", "/v1/completions"),
     ("POST", "/v1/chat/completions"),
+    ("POST", "/v1/load"),
     ("POST", "/v1/shutdown"),
     ("DELETE", "/v1/streams/x"),
     ("GET", "/v1/models"),
@@ -178,3 +181,16 @@ async def test_unknown_paths_and_methods_are_answered_in_json() -> None:
         wrong = await host.http.get("/v1/infill")
     assert (missing.status_code, code(missing)) == (404, "not_found")
     assert (wrong.status_code, code(wrong)) == (405, "invalid_request")
+
+
+@pytest.mark.parametrize("fault", ["missing_control_token", "invalid_text", "unknown_layout"])
+async def test_what_no_second_try_makes_right_is_not_offered_one(fault: str) -> None:
+    async def load(report: Report) -> Loaded:
+        raise SlipstreamError("It does not fit.", code=fault)
+
+    async with running(load=load) as host:
+        response = await host.http.post("/v1/infill", json=BODY)
+        assert (response.status_code, code(response)) == (400, fault)
+        assert "retry-after" not in response.headers
+        chat = await host.http.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "x"}]})
+        assert (chat.status_code, chat.json()["error"]["type"]) == (400, "invalid_request_error")

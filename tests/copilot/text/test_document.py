@@ -121,12 +121,3 @@ def test_a_snapshot_keeps_its_text() -> None:
     assert (before.text, before.version) == ("a\nb\n", 1)
     assert (after.text, after.version) == ("Xa\nb\n", 2)
     assert before.apply([], UTF16).version == 1
-
-
-def test_the_line_ending_is_the_one_most_lines_have() -> None:
-    assert made("").line_ending == "\n"
-    assert made("one line").line_ending == "\n"
-    assert made("one\r\n").line_ending == "\r\n"
-    assert made("a\r\nb\r\nc\nd").line_ending == "\r\n"
-    assert made("a\rb\rc").line_ending == "\r"
-    assert made("a\nb\r\n").line_ending == "\n"

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot.text.line_ends import content_length, split_lines, to_newlines, with_line_ending
+from copilot.text.line_ends import content_length, split_lines, to_newlines
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,5 @@ def test_a_huge_last_line_is_no_trouble() -> None:
     assert split_lines(f"a\r\n{huge}") == ["a\r\n", huge]
 
 
-def test_line_ends_go_to_the_model_as_newlines_and_back_as_the_editor_has_them() -> None:
+def test_line_ends_go_to_the_model_as_newlines() -> None:
     assert to_newlines("a\r\nb\rc\nd\r\r\n") == "a\nb\nc\nd\n\n"
-    assert with_line_ending("a\nb\n", "\r\n") == "a\r\nb\r\n"
-    assert with_line_ending("a\nb\n", "\n") == "a\nb\n"

@@ -37,6 +37,36 @@ def test_versions_may_skip() -> None:
     assert store.get(URI).text == "Xone\ntwo\n"
 
 
+def test_without_a_version_it_is_the_next_one() -> None:
+    store = opened()
+    assert store.change(URI, None, [insertion(0, 0, "X")]).version == 6
+    assert store.change(URI, None, [insertion(0, 0, "Y")]).version == 7
+    assert store.get(URI).text == "YXone\ntwo\n"
+
+
+@pytest.mark.parametrize("again", ["whole text", "opened"])
+def test_a_lost_edit_stops_completions_until_the_text_is_known_again(again: str) -> None:
+    store = opened()
+    store.lost(URI)
+    with pytest.raises(SlipstreamError, match="no longer certain") as caught:
+        store.get(URI)
+    assert caught.value.code == "version_gap"
+    with pytest.raises(SlipstreamError, match="no longer certain"):
+        store.change(URI, 7, [insertion(0, 0, "X")])
+    if again == "opened":
+        store.open(URI, "python", 1, "fresh")
+    else:
+        store.change(URI, 8, [Change(None, "fresh")])
+    assert store.get(URI).text == "fresh"
+
+
+def test_a_lost_edit_of_a_document_that_is_not_open_is_forgotten() -> None:
+    store = opened()
+    store.lost("file:///other.py")
+    store.open("file:///other.py", "python", 1, "text")
+    assert store.get("file:///other.py").text == "text"
+
+
 @pytest.mark.parametrize("version", [5, 4, 0, -1])
 def test_a_message_that_came_twice_or_late_stops_completions_there(version: int) -> None:
     store = opened()

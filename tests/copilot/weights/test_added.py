@@ -71,13 +71,25 @@ def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
 def test_what_the_user_says_goes_first(tmp_path: Path) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(tiny.gguf(tiny.keys(["a", *QWEN])))
-    add(path, id="mine", family="starcoder2")
-    assert store.manifest("mine").family == "starcoder2"
+    add(path, id="mine", family="plain")
+    assert store.manifest("mine").family == "plain"
     assert refused(path, id="mine").code == "exists"
     assert refused(path, id="qwen2.5-coder-0.5b-instruct-q4_k_m").code == "exists"
     assert refused(path, family="klingon").code == "unknown_family"
     for bad in ("../evil", "a/b", "Ä", "a b", ".hidden"):
         assert refused(path, id=bad).code == "bad_manifest"
+
+
+def test_a_prompt_format_that_the_vocabulary_lacks_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    path.write_bytes(tiny.gguf(tiny.keys(["a", *QWEN])))
+    error = refused(path, family="starcoder2")
+    assert error.code == "wrong_family"
+    assert "<fim_middle>" in error.message
+    assert "--family" in error.hint
+    folder = tiny.exl2_folder(tmp_path / "folder", tokens=("a",))
+    assert refused(folder, family="qwen").code == "wrong_family"
+    assert add(path, family="qwen") == "m"
 
 
 @pytest.mark.parametrize("name", [name for name in families.names() if name != "plain"])

@@ -225,6 +225,15 @@ def test_a_compressed_answer_is_refused(hub: HubServer, model: Manifest) -> None
         "https://localhost/x",
         "https://printer.local/x",
         "https://intranet/x",
+        "https://127.1/x",
+        "https://0x7f.1/x",
+        "https://127.0x1/x",
+        "https://2130706433/x",
+        "https://localhost./x",
+        "https://127.0.0.1./x",
+        "https://printer.local./x",
+        "https://nas.lan/x",
+        "https://nas.home.arpa/x",
         "file:///etc/passwd",
         "ftp://example.com/x",
         "https://[broken/x",
@@ -241,11 +250,16 @@ def test_redirects_elsewhere_are_not_followed(hub: HubServer, model: Manifest, t
 def test_redirects_to_storage_are_followed() -> None:
     allowed = hub_module._redirected("https://huggingface.co/a", "https://cdn.example.com/b", "https://huggingface.co")
     assert allowed == "https://cdn.example.com/b"
+    for public in ("https://1.1.1.1/b", "https://3com.example/b", "https://cdn.example.com./b"):
+        assert hub_module._redirected("https://huggingface.co/a", public, "https://huggingface.co") == public
     # A public hub must not lead to this machine, even by name and with a certificate.
     with pytest.raises(SourceFailed):
         hub_module._redirected("https://huggingface.co/a", "https://127.0.0.1/b", "https://huggingface.co")
     with pytest.raises(SourceFailed):
         hub_module._redirected("https://huggingface.co/a", "http://huggingface.co/b", "https://huggingface.co")
+    # Dots of another script, which become plain ones on the way to the resolver.
+    with pytest.raises(SourceFailed):
+        hub_module._redirected("https://huggingface.co/a", "https://127\u30020.0.1/b", "https://huggingface.co")
 
 
 def test_the_hubs_own_host_may_redirect_but_not_without_end(hub: HubServer, model: Manifest, content: bytes) -> None:

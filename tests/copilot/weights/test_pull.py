@@ -254,6 +254,29 @@ def test_a_partial_file_knows_its_own_end(tmp_path: Path) -> None:
     assert not (tmp_path / "x.part").exists()
 
 
+def test_after_wrong_bytes_of_one_source_the_next_one_is_asked(hub: HubServer, know: Know, content: bytes) -> None:
+    of = know(tiny.manifest(content, tiny.hub_source("wrong.gguf"), tiny.hub_source("right.gguf")))
+    wrong = Reply(200, bytes(len(content)), {"ETag": '"wrong"'})
+    hub.answer = lambda asked: wrong if asked.path.endswith("wrong.gguf") else hub.right(asked)
+    said: list[str] = []
+    installed = pull(of.id, hub.settings, lambda progress: said.append(progress.message))
+    assert installed.path.read_bytes() == content
+    assert any("not the publisher's" in message for message in said)
+    assert hub.starts == [0, 0]
+    assert not list(store.partial_path(of).parent.glob(f"*{of.id}*.part"))
+
+
+def test_nothing_is_left_when_every_source_is_wrong(hub: HubServer, know: Know, content: bytes) -> None:
+    of = know(tiny.manifest(content, tiny.hub_source("one.gguf"), tiny.hub_source("two.gguf")))
+    hub.answer = lambda asked: Reply(200, bytes(len(content)), {"ETag": '"wrong"'})
+    with pytest.raises(SlipstreamError) as caught:
+        pull(of.id, hub.settings, quiet)
+    assert caught.value.code == "wrong_hash"
+    part = store.partial_path(of)
+    assert not part.exists()
+    assert not part.with_suffix(".tag").exists()
+
+
 def test_reports_are_few_and_the_last_one_comes() -> None:
     told: list[PullProgress] = []
     meter = Meter("m", 10_000, told.append)
