@@ -296,9 +296,8 @@ class Trimmer:
         line = self._line
         if self._goes_on_caret_line:
             line = self._head + line
-            if self._place is CaretPlace.MID_LINE or self._begins_block(line, reading) or goes_on(line, self._lexis):
-                self._scope.inside = True
-            elif self._lexis.layout:
+            begins = self._begins_block(line, reading) or goes_on(line, self._lexis)
+            if self._place is CaretPlace.MID_LINE or begins or self._lexis.layout:
                 self._scope.inside = True
             elif not self._goes_on_to_terminator(line, reading):
                 self._scope.ended = True

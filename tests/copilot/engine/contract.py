@@ -200,7 +200,7 @@ class EngineContract:
 
         answer = asyncio.ensure_future(drain())
         completion = msgspec.structs.replace(plan(different(12)), layout=Layout.PREFIX)
-        await first_text(engine.generate(completion, SamplingParams()))
+        await asyncio.wait_for(first_text(engine.generate(completion, SamplingParams())), 60)
         await asyncio.sleep(0.05)
         assert not answer.done()
         answer.cancel()
