@@ -3,7 +3,7 @@
 import re
 
 from copilot.completion.brackets import Reading
-from copilot.completion.lexis import CLOSERS, Lexis
+from copilot.completion.lexis import CLOSERS, Lexis, width
 from copilot.completion.verdict import Verdict
 
 # Which words go on with a statement at its own indentation, by the word it began with.
@@ -22,6 +22,15 @@ _CHAIN = (".", "?.", "&&", "||", "??", "|>", "+", "::", "=>", "->", "?", ":")
 _GOES_ON = ("\\", "&&", "||", "??", "+", "=", "?", "|", "=>", "->")
 
 
+# After a blank line these begin something else, even where more lines as deep may follow.
+_DEFINITION = re.compile(
+    r"@|(?:async\s+)?(?:def|class|fn|func|function|impl|struct|enum|interface|trait|module|pub|public|private|protected)\b"
+)
+_MAYBE_DEFINITION = re.compile(r"(?:async\s+)?\w*")
+
+_PYTHON_FOLLOWERS = ("else", "elif", "except", "finally")
+
+
 def goes_on(line: str, lexis: Lexis) -> bool:
     """Whether a statement whose line ends like this needs the next line."""
     text = line.rstrip()
@@ -32,6 +41,27 @@ def first_word(line: str) -> str:
     """The word a statement begins with, a closing brace before it aside."""
     found = re.match(r"[\s}]*(\w+)", line)
     return found.group(1) if found else ""
+
+
+def judge_python_follower(text: str, column: int, above: str, whole: bool) -> Verdict:
+    """Ends a suggestion that begins with ``else``, ``except`` ... where no line of ``above`` begins such a block.
+
+    ``text``: the line so far, stripped; ``column``: its indentation.
+    """
+    word = first_word(text)
+    if word == text and not whole:
+        return Verdict.WAIT if any(follower.startswith(word) for follower in _PYTHON_FOLLOWERS) else Verdict.KEEP
+    if word not in _PYTHON_FOLLOWERS:
+        return Verdict.KEEP
+    rest = text.removeprefix(word).lstrip()
+    if word in ("else", "finally") and not rest.startswith(":"):
+        # A conditional expression may go on with `else` on a line of its own.
+        return Verdict.KEEP if rest or whole else Verdict.WAIT
+    for line in reversed(above.split("\n")):
+        if line.strip() and width(line) <= column:
+            begun = _FOLLOWERS.get(first_word(line), frozenset()) if width(line) == column else frozenset()
+            return Verdict.KEEP if word in begun else Verdict.END
+    return Verdict.END
 
 
 class Scope:
@@ -73,7 +103,14 @@ class Scope:
             return Verdict.KEEP
         if self.inside:
             return self._judge_follower(text, whole)
-        return Verdict.END if after_blank and not self._paragraphs else Verdict.KEEP
+        if not after_blank:
+            return Verdict.KEEP
+        return self._judge_paragraph(text, whole) if self._paragraphs else Verdict.END
+
+    def _judge_paragraph(self, text: str, whole: bool) -> Verdict:
+        if not whole and _MAYBE_DEFINITION.fullmatch(text):
+            return Verdict.WAIT
+        return Verdict.END if _DEFINITION.match(text) else Verdict.KEEP
 
     def _judge_chain(self, text: str, column: int, *, after_blank: bool, whole: bool) -> Verdict:
         if after_blank or column <= self.column:

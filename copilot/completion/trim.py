@@ -10,7 +10,7 @@ from copilot.completion.echo import Echo
 from copilot.completion.lexis import CLOSERS, lexis_of, opens_block, width
 from copilot.completion.midline import Balance, surrounding_closer
 from copilot.completion.overlap import cut_at, held_from, is_word
-from copilot.completion.scope import Scope, goes_on
+from copilot.completion.scope import Scope, goes_on, judge_python_follower
 from copilot.completion.verdict import Verdict, all_of
 from copilot.context.request import CaretPlace, caret_place
 
@@ -48,7 +48,9 @@ class Trimmer:
         self._echo = Echo(above if self._place is CaretPlace.FRESH_LINE else [*above, self._head], below)
         self._scope = Scope(self._lexis, width(self._head), begun=self._head)
         # Python alone gives indentation after a colon a meaning that a model gets wrong.
-        self._must_be_deeper = language == "python" and self._caret.in_code and self._above.endswith(":")
+        self._python = language == "python" and self._caret.in_code
+        self._before = before
+        self._must_be_deeper = self._python and self._above.endswith(":")
 
         self._out: list[str] = []
         self._line = ""
@@ -146,6 +148,8 @@ class Trimmer:
         if self._on_caret_line and text[0] not in CLOSERS:
             too_shallow = column < width(self._head) or (self._must_be_deeper and column <= width(self._above))
             verdicts.append(Verdict.END if too_shallow else Verdict.KEEP)
+            if self._python:
+                verdicts.append(judge_python_follower(text, column, self._before, whole))
         else:
             verdicts.append(self._scope.judge(text, column, self._reading, after_blank=self._after_blank, whole=whole))
         return all_of(*verdicts)
