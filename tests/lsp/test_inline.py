@@ -10,15 +10,15 @@ from copilot.serve.api import ErrorData
 from tests.lsp.fake_host import Asked, FakeHost
 from tests.lsp.jrpc import Client, Json, at, edit, inline
 
-URI = "file:///work/pkg/a.py"
-OTHER = "file:///work/pkg/b.py"
+URI = "file:///project/pkg/a.py"
+OTHER = "file:///project/pkg/b.py"
 COMPLETE = "textDocument/inlineCompletion"
 
 
 @pytest.fixture
 def editor(client: Client) -> Client:
     client.initialize(
-        rootUri="file:///work", workspaceFolders=[{"uri": "file:///work", "name": "work"}], capabilities={}
+        rootUri="file:///project", workspaceFolders=[{"uri": "file:///project", "name": "work"}], capabilities={}
     )
     return client
 
