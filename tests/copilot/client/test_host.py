@@ -37,13 +37,15 @@ GOOD = HEAD + b"".join(map(chunk, [START, TOKEN, DONE])) + b"0\r\n\r\n"
 
 
 @contextlib.asynccontextmanager
-async def answering(answer: bytes, *, hang: bool = False, then: bytes | None = None) -> AsyncIterator[list[object]]:
+async def answering(
+    answer: bytes, *, hang: bool = False, then: bytes | None = None
+) -> AsyncIterator[list[asyncio.StreamWriter]]:
     """Something on the host's socket that sends ``answer`` to everyone, then closes or hangs.
 
     ``then``: what it says to the next request on the same connection, before it closes. Gives its connections.
     """
     finished = asyncio.Event()
-    connections: list[object] = []
+    connections: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connections.append(writer)
@@ -64,6 +66,9 @@ async def answering(answer: bytes, *, hang: bool = False, then: bytes | None = N
             yield connections
         finally:
             finished.set()
+            # From Python 3.12 on, a server waits for its connections, and a client keeps them.
+            for writer in connections:
+                writer.close()
 
 
 async def collect() -> tuple[list[object], HostError | None]:
