@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from copilot import paths
@@ -18,6 +19,10 @@ REAL_MODELS_DIR = paths.models_dir()
 
 # A shell's background job ignores Ctrl-C, and so would every child that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A deadline would be a timed assertion, and the machine may be busy.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 CODER_MODEL = "qwen2.5-coder-0.5b-instruct-q4_k_m"
 TINY_MODEL = "smollm2-135m-instruct-q4_1"
