@@ -47,9 +47,9 @@ class Trimmer:
         above = [line for line in before.split("\n")[-8:] if line.strip()]
         self._echo = Echo(above if self._place is CaretPlace.FRESH_LINE else [*above, self._head], below)
         self._scope = Scope(self._lexis, width(self._head), begun=self._head)
-        # Python alone gives indentation after a colon a meaning that a model gets wrong.
         self._python = language == "python" and self._caret.in_code
         self._before = before
+        # Python alone gives indentation after a colon a meaning that a model gets wrong.
         self._must_be_deeper = self._python and self._above.endswith(":")
 
         self._out: list[str] = []
