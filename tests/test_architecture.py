@@ -35,6 +35,7 @@ ORDER = [
     "completion",
     "chat",
     "doctor",
+    "bench",
     "cli",
     "__main__",
 ]

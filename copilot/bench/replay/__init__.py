@@ -1,0 +1,1 @@
+"""Typing replayed against completion pipelines."""
