@@ -35,18 +35,22 @@ class Snippet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class InfillRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One completion to be made at the end of ``prefix``.
+    """One completion to be made at the end of ``prefix + begun``.
 
-    ``place`` is frozen by the caller while someone types along a line, so that the order of the prompt, and with
-    it the KV cache, stays; without it the place is read off the text.
+    ``begun`` is what was typed since ``prefix`` was frozen: the beginning of the middle that is asked for. A caller who
+    freezes ``prefix`` and ``suffix`` and lets only ``begun`` grow has each prompt begin with the last one, in every
+    order. ``place`` and ``layout`` are frozen with them. ``place`` is where the caret stood at the end of ``prefix``,
+    and chooses the order of the prompt; without it the place is read off the text. ``layout`` names the order itself.
     """
 
     prefix: str
+    begun: str = ""
     suffix: str = ""
     snippets: tuple[Snippet, ...] = ()
     path: str | None = None
     language: str | None = None
     place: CaretPlace | None = None
+    layout: str | None = None
 
 
 def caret_place(prefix: str, suffix: str) -> CaretPlace:

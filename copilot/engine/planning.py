@@ -72,23 +72,31 @@ def plan_infill(
     limits: PromptLimits | None = None,
     order: Mapping[str, str] = _NO_ORDER,
 ) -> PromptPlan:
-    """Plan a completion at the end of ``request.prefix``.
+    """Plan a completion at the end of ``request.prefix + request.begun``.
 
-    ``order`` (place of the caret -> layout) goes before the family's own, for a model that was measured to differ.
+    ``order`` (place of the caret -> layout) goes before the family's own, for a model that was measured to differ;
+    ``request.layout`` goes before both. ``begun`` stands where the model will go on, at the very end: behind what
+    introduces the middle where the layout has that, otherwise as one text with the prefix.
+
     Raises :class:`SlipstreamError` with code ``empty_prompt`` when a model without FIM tokens gets no text, and
-    ``unknown_layout`` when ``order`` names a layout that the family lacks.
+    ``unknown_layout`` when the layout is none of the family's.
     """
     limits = limits or PromptLimits()
     layout = _choose_layout(request, family, limits, order)
+    template = family.layouts[layout]
     suffix_limit = limits.suffix_tokens
-    if layout is Layout.PSM:
+    # A caller that knows about begun and layout freezes the suffix, at the length that it can afford.
+    if layout is Layout.PSM and not (request.begun or request.layout):
         suffix_limit = _suffix_behind_prefix(request.prefix, limits)
-    suffix = request.suffix if suffix_limit else ""
+    together = template[-1].kind is Kind.SLOT and template[-1].text == "prefix"
+    prefix = request.prefix + request.begun if together else request.prefix
     values: dict[str, str | Part] = {
-        "prefix": Part(text=request.prefix, name="prefix", keep=Keep.END, limit=limits.prefix_tokens),
-        "suffix": Part(text=suffix, name="suffix", keep=Keep.START, limit=suffix_limit),
+        "prefix": Part(text=prefix, name="prefix", keep=Keep.END, limit=limits.prefix_tokens),
+        "suffix": Part(text=request.suffix if suffix_limit else "", name="suffix", limit=suffix_limit),
     }
-    parts = [*_snippet_parts(request, family, limits), *_fill(family.layouts[layout], values)]
+    parts = [*_snippet_parts(request, family, limits), *_fill(template, values)]
+    if request.begun and not together:
+        parts.append(Part(text=request.begun, name="begun", keep=Keep.END, limit=limits.prefix_tokens))
     return _plan(parts, layout, family)
 
 
@@ -140,14 +148,16 @@ def fit(
     fro, so within ``SLACK`` of it the window that shares more with a recent prompt wins.
 
     When the whole is too long: the prefix is cut to ``PREFIX_FLOOR``, then suffix, then snippets from the last, then
-    the rest of the prefix; of a conversation the oldest exchanges go, never system text nor the last question.
+    the rest of the prefix, then what was begun after it; of a conversation the oldest exchanges go, never system text
+    nor the last question.
     Raises :class:`SlipstreamError` with code ``context_too_long`` when that is not enough.
     """
     budget = context_length - max_tokens
     takes = [_limited(part, ids) for part, ids in parts]
     _drop_exchanges(parts, takes, budget)
-    prefix_at = next((at for at, (part, _) in enumerate(parts) if _slides(part)), None)
-    _shrink(parts, takes, prefix_at, budget)
+    # The prefix, and what was begun after it where that is a part of its own.
+    sliding = [at for at, (part, _) in enumerate(parts) if _slides(part)]
+    _shrink(parts, takes, sliding, budget)
     if budget < 1 or sum(takes) > budget:
         wanted = sum(len(ids) for _, ids in parts)
         raise SlipstreamError(
@@ -156,8 +166,11 @@ def fit(
             hint="Shorten the prompt, ask for a shorter answer, or raise engine.context_tokens.",
             code="context_too_long",
         )
-    if prefix_at is None:
+    if not sliding:
         return _assemble(parts, takes)
+    prefix_at, *begun_at = sliding
+    for at in begun_at:
+        takes[at] = _window(len(parts[at][1]), takes[at])
     prefix, prefix_ids = parts[prefix_at]
     allowed = min(prefix.limit or len(prefix_ids), budget - sum(takes) + takes[prefix_at])
     takes[prefix_at] = _window(len(prefix_ids), allowed)
@@ -203,16 +216,21 @@ def fit_with_answer(
 
 
 def _choose_layout(request: InfillRequest, family: Family, limits: PromptLimits, order: Mapping[str, str]) -> Layout:
+    if request.layout is not None:
+        return _layout(request.layout, family, "")
     place: str = request.place or caret_place(request.prefix, request.suffix)
-    if request.prefix and not (limits.suffix_tokens and request.suffix.strip()):
+    if request.prefix + request.begun and not (limits.suffix_tokens and request.suffix.strip()):
         # Most families' own examples are then plain text. FIM tokens around nothing are kept for the empty file,
         # where they are all there is to prompt with.
         place = "no_suffix"
-    name = order.get(place, family.order[place])
+    return _layout(order.get(place, family.order[place]), family, " in the model's order table")
+
+
+def _layout(name: str, family: Family, where: str) -> Layout:
     if name not in family.layouts:
         raise SlipstreamError(
             f"The family {family.name} has no layout {name!r}.",
-            hint=f"Use one of {', '.join(family.layouts)} in the model's order table.",
+            hint=f"Use one of {', '.join(family.layouts)}{where}.",
             code="unknown_layout",
         )
     return Layout(name)
@@ -292,15 +310,12 @@ def _limited(part: Part, ids: Sequence[int]) -> int:
     return min(len(ids), part.limit) if part.limit and not part.control else len(ids)
 
 
-def _shrink(parts: Sequence[tuple[Part, Sequence[int]]], takes: list[int], prefix_at: int | None, budget: int) -> None:
+def _shrink(parts: Sequence[tuple[Part, Sequence[int]]], takes: list[int], sliding: Sequence[int], budget: int) -> None:
     """Lower ``takes`` in place until their sum is within ``budget``, as far as there is something to lower."""
-    steps: list[tuple[int, int]] = []
-    if prefix_at is not None:
-        steps.append((prefix_at, PREFIX_FLOOR))
+    steps = [(at, PREFIX_FLOOR) for at in sliding[:1]]
     steps += [(at, 0) for at, (part, _) in enumerate(parts) if part.name == "suffix"]
     steps += [(at, 0) for at, (part, _) in reversed(list(enumerate(parts))) if part.name == "snippet"]
-    if prefix_at is not None:
-        steps.append((prefix_at, 1))
+    steps += [(at, 1) for at in sliding]
     for at, floor in steps:
         over = sum(takes) - budget
         if over <= 0:

@@ -40,11 +40,13 @@ class InfillBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """
 
     prefix: Text
+    begun: Text = ""
     suffix: Text = ""
     snippets: Annotated[tuple[Snippet, ...], Meta(max_length=64)] = ()
     path: Name | None = None
     language: Name | None = None
     place: CaretPlace | None = None
+    layout: Name | None = None
     session: Name | None = None
     lane: Lane = Lane.INLINE
     max_tokens: Annotated[int, Meta(ge=1, le=2048)] = 96

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+import msgspec
 import pytest
 from copilot_models import families
 from copilot_models.families import Family
@@ -82,6 +83,21 @@ def test_the_order_of_a_model_goes_before_that_of_its_family() -> None:
     assert error.value.code == "unknown_layout"
 
 
+def test_an_explicit_layout_goes_before_everything() -> None:
+    request = InfillRequest(prefix="x = ", suffix="\n", place=CaretPlace.FRESH_LINE, layout="psm")
+    plan = plan_infill(request, QWEN, order={"fresh_line": "spm"})
+    assert rendered(plan) == "<|fim_prefix|>x = <|fim_suffix|>\n<|fim_middle|>", "although there is next to no suffix"
+    without = msgspec.structs.replace(request, layout="prefix", suffix="\nprint(x)\n")
+    assert (plan_infill(without, QWEN).layout, rendered(plan_infill(without, QWEN))) == (Layout.PREFIX, "x = ")
+
+
+@pytest.mark.parametrize("layout", ["mps", "chat", "PSM"])
+def test_a_layout_that_the_family_lacks_is_an_error_that_names_those_it_has(layout: str) -> None:
+    with pytest.raises(SlipstreamError, match=layout) as error:
+        plan_infill(InfillRequest(prefix="x", layout=layout), QWEN)
+    assert (error.value.code, error.value.hint) == ("unknown_layout", "Use one of psm, spm, prefix.")
+
+
 @pytest.mark.parametrize("suffix", ["", "\n", "  \n\n"])
 def test_without_a_suffix_the_prompt_is_the_prefix(suffix: str) -> None:
     plan = plan_infill(InfillRequest(prefix="x = ", suffix=suffix), QWEN)
@@ -137,6 +153,53 @@ def test_the_path_alone_puts_nothing_in_front() -> None:
     assert plan_infill(with_path, QWEN) == plan_infill(FRESH, QWEN)
 
 
+# --- what was begun ---------------------------------------------------------------------------------------------------
+
+
+def typed(begun: str, layout: str) -> InfillRequest:
+    return InfillRequest(prefix="def f(x):\n    ", begun=begun, suffix="\nprint(f(1))\n", layout=layout)
+
+
+@pytest.mark.parametrize(
+    ("family", "layout", "prompt"),
+    [
+        ("qwen", "psm", "<|fim_prefix|>def f(x):\n    <|fim_suffix|>\nprint(f(1))\n<|fim_middle|>return"),
+        ("qwen", "spm", "<|fim_prefix|><|fim_suffix|>\nprint(f(1))\n<|fim_middle|>def f(x):\n    return"),
+        ("qwen", "prefix", "def f(x):\n    return"),
+        ("codestral", "spm", "[SUFFIX]\nprint(f(1))\n[PREFIX]def f(x):\n    return"),
+        # This one marks the middle in its suffix-first order too.
+        ("seed", "spm", "<[fim-suffix]>\nprint(f(1))\n<[fim-prefix]>def f(x):\n    <[fim-middle]>return"),
+        ("deepseek", "psm", "<｜fim▁begin｜>def f(x):\n    <｜fim▁hole｜>\nprint(f(1))\n<｜fim▁end｜>return"),
+    ],
+)
+def test_what_was_begun_stands_last(family: str, layout: str, prompt: str) -> None:
+    assert rendered(plan_infill(typed("return", layout), families.load(family))) == prompt
+
+
+@pytest.mark.parametrize("family", families.names())
+def test_a_key_only_appends_to_the_prompt_in_every_layout_of_every_family(family: str) -> None:
+    for layout in families.load(family).layouts:
+        last = rendered(plan_infill(typed("", layout), families.load(family)))
+        for end in range(1, 12):
+            prompt = rendered(plan_infill(typed("return x\n  "[:end], layout), families.load(family)))
+            assert prompt.startswith(last)
+            last = prompt
+
+
+def test_what_was_begun_does_not_move_the_caret_out_of_its_place() -> None:
+    fresh = InfillRequest(prefix=FRESH.prefix, begun="return x", suffix=FRESH.suffix)
+    assert plan_infill(fresh, QWEN).layout is Layout.SPM
+    assert plan_infill(InfillRequest(prefix="", begun="x", suffix="\n"), QWEN).layout is Layout.PREFIX
+
+
+def test_a_caller_that_freezes_the_suffix_gets_all_of_it() -> None:
+    """The share of the prefix is for suffixes that each key computes again."""
+    request = InfillRequest(prefix="x = (", suffix=code(900), layout="psm")
+    assert part(plan_infill(request, QWEN), "suffix").limit == 128
+    begun = InfillRequest(prefix="x = (", begun="y", suffix=code(900), place=CaretPlace.LINE_END)
+    assert (plan_infill(begun, QWEN).layout, part(plan_infill(begun, QWEN), "suffix").limit) == (Layout.PSM, 128)
+
+
 # --- content stays content -------------------------------------------------------------------------------------------
 
 hostile = st.text("{}<|>prefixsuffix_ ", max_size=20) | st.sampled_from(
@@ -158,6 +221,14 @@ def test_content_is_never_a_control_token_nor_a_slot(
         assert part(plan, "suffix").text == f"s{suffix}"
     if family.snippet:
         assert text in part(plan, "snippet").text
+
+
+@given(hostile, st.sampled_from(families.names()))
+def test_what_was_begun_is_never_a_control_token_nor_a_slot(text: str, family: str) -> None:
+    for layout in families.load(family).layouts:
+        plan = plan_infill(typed(f"b{text}", layout), families.load(family))
+        assert controls(plan) == controls(plan_infill(typed("b", layout), families.load(family)))
+        assert rendered(plan).endswith(f"b{text}")
 
 
 @given(hostile, hostile, st.sampled_from([name for name in families.names() if families.load(name).chat]))
@@ -260,6 +331,20 @@ def test_ten_typed_characters_find_nine_tokens_in_ten_in_the_cache(layout: str, 
         last = ids
 
 
+@pytest.mark.parametrize("layout", ["psm", "spm", "prefix"])
+@pytest.mark.parametrize("lines", [30, 90, 900])
+def test_with_a_frozen_prefix_a_key_finds_all_but_the_last_word_in_the_cache(layout: str, lines: int) -> None:
+    tokenize = Words()
+    last: list[int] = []
+    for end in range(60):
+        begun = "result = compute(value, 12)\n    return result + self.tab"[:end]
+        request = InfillRequest(prefix=code(lines) + "    ", begun=begun, suffix="\n\n" + code(300), layout=layout)
+        ids = fit(tokenize(plan_infill(request, QWEN)), context_length=2048, max_tokens=96, recent=[last]).ids
+        if end > 0:
+            assert shared(ids, last) >= len(last) - 1
+        last = ids
+
+
 # --- fit -------------------------------------------------------------------------------------------------------------
 
 PREFIX = Part(text="p", name="prefix", keep=Keep.END, limit=768)
@@ -354,6 +439,26 @@ def test_too_long_a_whole_costs_prefix_then_suffix_then_snippets() -> None:
     # Then the snippets, the last one first, and at the very end all but one token of the prefix.
     assert counts(400) == (100, 43, 188, 1, 0)
     assert counts(2) == (0, 0, 1, 1, 0)
+
+
+BEGUN = Part(text="b", name="begun", keep=Keep.END, limit=768)
+
+
+def test_what_was_begun_keeps_its_end_and_is_the_last_to_be_cut() -> None:
+    def counts(budget: int, begun: int = 200) -> tuple[int, ...]:
+        pairs = [(PREFIX, range(1000, 1700)), (MARK, [-1]), (SUFFIX, range(128)), (BEGUN, range(5000, 5000 + begun))]
+        fitted = fit(pairs, context_length=budget + 50, max_tokens=50)
+        assert len(fitted.ids) == sum(fitted.counts) <= budget
+        assert fitted.ids[-1] == 5000 + begun - 1
+        return fitted.counts
+
+    assert counts(1029) == (700, 1, 128, 200)
+    assert counts(500) == (188, 1, 43, 200)
+    assert counts(202) == (1, 1, 0, 200)
+    assert counts(201)[1:3] == (1, 0)
+    assert 100 <= counts(201)[3] < 200
+    # Longer than its limit it moves by whole steps, as the prefix does.
+    assert [counts(2048, begun)[3] for begun in (768, 769, 1024, 1025)] == [768, 513, 768, 513]
 
 
 @given(st.integers(2, 1200), st.integers(0, 900), st.integers(0, 300))

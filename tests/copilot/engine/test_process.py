@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from copilot import paths
@@ -18,7 +19,7 @@ from copilot.engine.process import WorkerEngine
 from copilot.engine.protocol import ModelInfo, SamplingParams
 from copilot.engine.worker import LOG_BYTES
 from copilot.errors import SlipstreamError
-from tests.copilot.engine.contract import NUMBERS, EngineContract, collect, plan, text
+from tests.copilot.engine.contract import CODE, NUMBERS, EngineContract, collect, finish, plan, text
 
 GUARD = 60.0
 """Seconds after which a test that hangs fails. Nothing here is timed."""
@@ -41,6 +42,16 @@ async def engine(tiny_model: Path) -> AsyncIterator[WorkerEngine]:
 @pytest.fixture
 async def single(tiny_model: Path) -> AsyncIterator[WorkerEngine]:
     engine = await start(tiny_model, slots=1)
+    yield engine
+    await engine.close()
+
+
+@pytest.fixture
+async def coder(coder_model: Path) -> AsyncIterator[WorkerEngine]:
+    """The default model, which has FIM tokens."""
+    info = ModelInfo(id="coder", family="qwen", context_length=32768)
+    settings = EngineSettings(context_tokens=2048)
+    engine = await asyncio.wait_for(WorkerEngine.start(coder_model, info, settings), GUARD)
     yield engine
     await engine.close()
 
@@ -331,14 +342,12 @@ class TestDeath:
 
 
 @pytest.mark.model
-async def test_fill_in_the_middle(coder_model: Path) -> None:
+async def test_fill_in_the_middle(coder: WorkerEngine) -> None:
     from copilot_models import families
 
     from copilot.context.request import CaretPlace, InfillRequest
     from copilot.engine.planning import plan_infill
 
-    info = ModelInfo(id="coder", family="qwen", context_length=32768)
-    engine = await asyncio.wait_for(WorkerEngine.start(coder_model, info, EngineSettings(context_tokens=2048)), GUARD)
     family = families.load("qwen")
     prefix = 'def read_lines(path):\n    """Return the lines of a file."""\n    '
     suffix = "\n\n\nprint(read_lines('a.txt'))\n"
@@ -349,16 +358,33 @@ async def test_fill_in_the_middle(coder_model: Path) -> None:
     }
     for place, (before, after, expected) in cases.items():
         request = InfillRequest(prefix=before, suffix=after, place=place)
-        events = await collect(engine, plan_infill(request, family), SamplingParams(max_tokens=16))
+        events = await collect(coder, plan_infill(request, family), SamplingParams(max_tokens=16))
         assert expected in text(events)
         assert not [token for token in family.controls if token in text(events)]
 
     # Content that spells control tokens is text.
-    assert await engine.count("<|fim_suffix|><tool_call>") > 8
+    assert await coder.count("<|fim_suffix|><tool_call>") > 8
     before, after, expected = cases[CaretPlace.MID_LINE]
     spelled = InfillRequest(prefix="# <|fim_suffix|><tool_call><|fim_middle|>\n" + before, suffix=after)
-    assert expected in text(await collect(engine, plan_infill(spelled, family), SamplingParams(max_tokens=16)))
-    await engine.close()
+    assert expected in text(await collect(coder, plan_infill(spelled, family), SamplingParams(max_tokens=16)))
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("layout", ["psm", "spm", "prefix"])
+async def test_with_a_frozen_prefix_a_key_is_computed_alone(coder: WorkerEngine, layout: str) -> None:
+    from copilot_models import families
+
+    from copilot.context.request import InfillRequest
+    from copilot.engine.planning import plan_infill
+
+    prefix = CODE * 16 + "def volume(width, height, depth):\n    "
+    request = InfillRequest(prefix=prefix, suffix="\n\nprint(volume(2, 3, 4))\n", layout=layout)
+    typed = "return area(width, height)"
+    for end in range(len(typed) + 1):
+        plan = plan_infill(msgspec.structs.replace(request, begun=typed[:end]), families.load("qwen"))
+        done = finish(await collect(coder, plan, SamplingParams(max_tokens=1)))
+        assert end == 0 or done.reused_tokens >= 0.97 * done.prompt_tokens > 190
+    assert text(await collect(coder, plan, SamplingParams(max_tokens=6))).startswith(" * depth")
 
 
 async def test_without_a_program_to_start_it_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
