@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 from copilot import paths
 from copilot.cli import source
-from copilot.cli.lsp_session import LspSession, run_server
 from copilot.client.host import HostClient
+from copilot.client.lsp_session import LspSession, run_server
 from copilot.text.document import Document
 
 KEYS = 10

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from copilot.cli.languages import language_of
 from copilot.errors import SlipstreamError
 from copilot.text.document import Document
+from copilot.text.languages import language_of
 
 _MOST_BYTES = 20 * 1024 * 1024
 

@@ -17,8 +17,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from copilot.cli import ghost, source
-from copilot.cli.lsp_session import LspSession, run_server
 from copilot.cli.typing_places import TypingPlace, choose
+from copilot.client.lsp_session import LspSession, run_server
 from copilot.config.load import LoadedSettings, as_options, load
 from copilot.errors import SlipstreamError
 from copilot.text.document import Change, Document

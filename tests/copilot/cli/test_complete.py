@@ -8,10 +8,10 @@ import pytest
 
 from copilot.cli import main
 from copilot.cli.complete import Place, locate, parse_place
-from copilot.cli.languages import language_of
 from copilot.config.settings import Settings
 from copilot.errors import SlipstreamError
 from copilot.text.document import Document
+from copilot.text.languages import language_of
 from tests.fakes import ScriptedEngine
 from tests.hosts import running
 

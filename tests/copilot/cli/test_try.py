@@ -12,10 +12,10 @@ import psutil
 import pytest
 from rich.console import Console
 
-from copilot.cli import lsp_session
 from copilot.cli.ghost import PlainScreen, Scene, render
-from copilot.cli.lsp_session import run_server
 from copilot.cli.typing_places import choose
+from copilot.client import lsp_session
+from copilot.client.lsp_session import run_server
 from copilot.errors import SlipstreamError
 from tests.fakes import ScriptedEngine
 from tests.hosts import running

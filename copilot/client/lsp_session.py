@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from copilot.errors import SlipstreamError
@@ -29,6 +29,16 @@ class LspSession:
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._reader = asyncio.create_task(self._read_all(), name="language server")
         self.on_notification: Callable[[str, Any], None] = lambda method, params: None
+
+    @property
+    def process_id(self) -> int:
+        """Of the server."""
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server has closed its side."""
+        return self._reader.done()
 
     def send(self, method: str, params: object) -> tuple[int, asyncio.Future[Any]]:
         """Send a request; returns its id and the answer to come. A server that ends makes it an error."""
@@ -125,8 +135,12 @@ class LspSession:
 
 
 @contextlib.asynccontextmanager
-async def run_server(command: Sequence[str]) -> AsyncGenerator[LspSession]:
+async def run_server(
+    command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> AsyncGenerator[LspSession]:
     """Start ``command`` and talk to it; leaving the block, for whatever reason, shuts it down.
+
+    ``environment``: instead of this process' own.
 
     When it ended by itself, the :class:`SlipstreamError` on the way out tells the end of its log.
     """
@@ -136,6 +150,7 @@ async def run_server(command: Sequence[str]) -> AsyncGenerator[LspSession]:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
+            env=environment,
             limit=16 * 1024 * 1024,
             # Ctrl-C in the terminal is for us; the server is then shut down in good order.
             start_new_session=True,
