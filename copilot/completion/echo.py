@@ -39,13 +39,20 @@ class Echo:
         self._kept: list[str] = []
 
     def judge(self, text: str, column: int, whole: bool) -> Verdict:
-        """``text`` is the line so far, stripped and not empty; ``whole`` when nothing more comes."""
+        """Whether it copies the suffix. ``text``: the line so far, stripped; ``whole``: nothing more comes."""
         if text[0] in CLOSERS:
             return Verdict.KEEP  # Whether it closes something of the suggestion decides, not its looks.
         return all_of(
             *(once_equal(text, line.text, whole) for line in self._next if not is_trivial(line.text)),
             *(once_equal(text, line.text, whole) for line in self._next if line.column == column),
             *(once_equal(text, line.text, whole) for line in self._later if line.column == column),
+        )
+
+    def judge_repetition(self, text: str, whole: bool) -> Verdict:
+        """Whether it copies the line above, or the suggestion goes round in a circle."""
+        if text[0] in CLOSERS:
+            return Verdict.KEEP
+        return all_of(
             once_equal(text, self._above, whole) if self._repeats_above() else Verdict.KEEP,
             *(once_equal(text, line, whole) for line in self._due()),
         )

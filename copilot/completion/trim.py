@@ -10,6 +10,7 @@ from copilot.completion.echo import Echo
 from copilot.completion.lexis import CLOSERS, lexis_of, opens_block, width
 from copilot.completion.midline import Balance, surrounding_closer
 from copilot.completion.overlap import cut_at, held_from, is_word
+from copilot.completion.refusal import Refusal
 from copilot.completion.scope import Scope, goes_on, judge_python_follower
 from copilot.completion.verdict import Verdict, all_of
 from copilot.context.request import CaretPlace, caret_place
@@ -28,6 +29,10 @@ class Trimmer:
     def __init__(self, prefix: str, suffix: str, language: str | None = None, max_lines: int = 12) -> None:
         self.done = False
         """Nothing more can come: the caller closes the stream, so that the engine stops."""
+        self.replaced = 0
+        """How many characters right of the caret, on its line, the text so far replaces. Grows only with the text."""
+        self.refused: Refusal | None = None
+        """Why nothing is shown; set when ``done`` is, and only where no text came out."""
         self._lexis = lexis_of(language)
         self._max_lines = max_lines
         self._place = caret_place(prefix, suffix)
@@ -53,6 +58,8 @@ class Trimmer:
         self._must_be_deeper = self._python and self._above.endswith(":")
 
         self._out: list[str] = []
+        self._shown = False
+        self._reason: Refusal | None = None
         self._line = ""
         self._sent = 0
         self._accepted = False
@@ -84,6 +91,9 @@ class Trimmer:
     def _take(self) -> str:
         text = "".join(self._out)
         self._out.clear()
+        self._shown = self._shown or bool(text)
+        if self.done:
+            self.refused = None if self._shown else self._reason or Refusal.EMPTY
         return text
 
     def _send(self, end: int) -> None:
@@ -125,9 +135,11 @@ class Trimmer:
     def _accept(self, whole: bool) -> bool:
         if not self._line.strip():
             return False
-        verdict = self._judge(whole)
+        verdicts = self._judge(whole)
+        verdict = all_of(*verdicts.values())
         blanks = max(0, self._gap.count("\n") - 1)
         if verdict is Verdict.END or self._lines + blanks >= self._max_lines:
+            self._reason = next((reason for reason, verdict in verdicts.items() if verdict is Verdict.END), None)
             self.done = True
             return False
         if verdict is Verdict.WAIT:
@@ -137,22 +149,30 @@ class Trimmer:
         self._place_line()
         return True
 
-    def _judge(self, whole: bool) -> Verdict:
+    def _judge(self, whole: bool) -> dict[Refusal, Verdict]:
+        """What each rule says about the line, by the reason it gives for an end."""
         text = self._line.lstrip()
+        fence = self._judge_fence(text, whole)
         if self._goes_on_caret_line:
-            return all_of(self._judge_fence(text, whole), self._echo.judge_rest_of_line(self._head, text, whole))
+            return {Refusal.DEBRIS: fence, Refusal.ECHO: self._echo.judge_rest_of_line(self._head, text, whole)}
         if text[0] == self._pair and not self._balance.is_open(self._reading):
-            return Verdict.KEEP  # The suggestion ends right before it.
+            return {}  # The suggestion ends right before it.
         column = self._column()
-        verdicts = [self._judge_fence(text, whole), self._echo.judge(text, column, whole)]
+        verdicts = {
+            Refusal.DEBRIS: fence,
+            Refusal.ECHO: self._echo.judge(text, column, whole),
+            Refusal.REPETITION: self._echo.judge_repetition(text, whole),
+        }
         if self._on_caret_line and text[0] not in CLOSERS:
             too_shallow = column < width(self._head) or (self._must_be_deeper and column <= width(self._above))
-            verdicts.append(Verdict.END if too_shallow else Verdict.KEEP)
+            verdicts[Refusal.NOT_DEEPER] = Verdict.END if too_shallow else Verdict.KEEP
             if self._python:
-                verdicts.append(judge_python_follower(text, column, self._before, whole))
+                verdicts[Refusal.OUT_OF_PLACE] = judge_python_follower(text, column, self._before, whole)
         else:
-            verdicts.append(self._scope.judge(text, column, self._reading, after_blank=self._after_blank, whole=whole))
-        return all_of(*verdicts)
+            verdicts[Refusal.OUT_OF_PLACE] = self._scope.judge(
+                text, column, self._reading, after_blank=self._after_blank, whole=whole
+            )
+        return verdicts
 
     def _judge_fence(self, text: str, whole: bool) -> Verdict:
         if not self._lexis.fences:
