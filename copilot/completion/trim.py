@@ -6,7 +6,9 @@ explain. The rules are in the modules beside this one; here is the order in whic
 """
 
 from copilot.completion.brackets import Reading, is_closed_below, read, reading_at_caret
+from copilot.completion.closers import go_past, only_closers
 from copilot.completion.echo import Echo
+from copilot.completion.gate import Gate
 from copilot.completion.lexis import CLOSERS, lexis_of, opens_block, width
 from copilot.completion.midline import Balance, surrounding_closer
 from copilot.completion.overlap import cut_at, held_from, is_word
@@ -14,6 +16,7 @@ from copilot.completion.refusal import Refusal
 from copilot.completion.scope import Scope, goes_on, judge_python_follower
 from copilot.completion.verdict import Verdict, all_of
 from copilot.context.request import CaretPlace, caret_place
+from copilot.syntax.window import Window
 
 _FENCE = "```"
 # Beginnings of control tokens spelled out, as a model does that saw them in its training text.
@@ -29,8 +32,6 @@ class Trimmer:
     def __init__(self, prefix: str, suffix: str, language: str | None = None, max_lines: int = 12) -> None:
         self.done = False
         """Nothing more can come: the caller closes the stream, so that the engine stops."""
-        self.replaced = 0
-        """How many characters right of the caret, on its line, the text so far replaces. Grows only with the text."""
         self.refused: Refusal | None = None
         """Why nothing is shown; set when ``done`` is, and only where no text came out."""
         self._lexis = lexis_of(language)
@@ -57,17 +58,24 @@ class Trimmer:
         # Python alone gives indentation after a colon a meaning that a model gets wrong.
         self._must_be_deeper = self._python and self._above.endswith(":")
 
-        self._out: list[str] = []
+        self._gate = Gate(Window.of(prefix, suffix, language), self._head, self._caret, self._lexis)
         self._shown = False
         self._reason: Refusal | None = None
         self._line = ""
         self._sent = 0
+        self._past: int | None = None
+        self._line_end: Reading | None = None
         self._accepted = False
         self._on_caret_line = True
         self._gap = ""
         self._after_blank = False
         self._shift = 0
         self._lines = 0
+
+    @property
+    def replaced(self) -> int:
+        """How many characters right of the caret, on its line, the text so far replaces. Grows only with the text."""
+        return self._gate.replaced
 
     def feed(self, text: str) -> str:
         """Take the next text; returns what is now sure to stay, often nothing."""
@@ -89,8 +97,9 @@ class Trimmer:
         return self._take()
 
     def _take(self) -> str:
-        text = "".join(self._out)
-        self._out.clear()
+        if self.done and not self._gate.finish():
+            self._reason = Refusal.UNPARSABLE
+        text = self._gate.take()
         self._shown = self._shown or bool(text)
         if self.done:
             self.refused = None if self._shown else self._reason or Refusal.EMPTY
@@ -99,7 +108,7 @@ class Trimmer:
     def _send(self, end: int) -> None:
         """Let go of the line up to ``end``, and of the line ends before it."""
         if end > self._sent:
-            self._out += (self._balance.held, self._gap, self._line[self._sent : end])
+            self._gate.add(self._balance.held + self._gap + self._line[self._sent : end])
             self._gap = self._balance.held = ""
             self._sent = end
 
@@ -108,7 +117,14 @@ class Trimmer:
     def _look(self, *, whole: bool) -> None:
         if not self._accepted and not self._accept(whole):
             return
-        end = None if self._may_be_literal and not whole else self._end_of_suggestion()
+        if self._past is None:
+            self._past = None if self._may_be_literal and not whole else self._end_of_suggestion()
+        end = self._past
+        if end is not None and self._may_go_past(end):
+            if not whole:
+                return
+            if self._go_past():
+                return
         if end is not None:
             self.done = whole = True
             if self._ends_pair(end):
@@ -116,6 +132,34 @@ class Trimmer:
                 return
             self._line = self._line[:end]
         self._send(self._end_of_line() if whole else self._sure_end())
+
+    def _may_go_past(self, end: int) -> bool:
+        """Whether the line at ``end`` meets the closers right of the caret, and nothing else stands there."""
+        if self._place is not CaretPlace.MID_LINE or not only_closers(self._rest):
+            return False
+        return self._rest[0] in {*CLOSERS, self._caret.inside} and self._line[end : end + 1] == self._rest[0]
+
+    def _go_past(self) -> bool:
+        """Go on in place of the closers right of the caret, if the line does."""
+        line = self._line[: min((at for at in map(self._line.find, self._stops) if at >= 0), default=None)]
+        past = go_past(line, self._rest, self._reading, self._lexis)
+        if past is None:
+            return False
+        on_caret_line = self._on_caret_line and past.replaced == len(self._rest)
+        if self._balance.is_open(past.reading) and not on_caret_line:
+            return False
+        text = self._balance.held + self._gap + line[self._sent : past.end]
+        if not self._gate.would_take(text, past.replaced):
+            return False
+        self._gate.add(text, past.replaced)
+        self._gap = self._balance.held = ""
+        if on_caret_line:
+            # Nothing stands right of the caret any more.
+            self._place, self._rest, self._pair = CaretPlace.LINE_END, "", ""
+        else:
+            self.done = True
+        self._line, self._sent, self._line_end = line[: past.end], past.end, past.reading
+        return True
 
     def _ends_pair(self, end: int) -> bool:
         """Whether at ``end`` of a later line the pair that the caret stands in is closed, with nothing else open."""
@@ -130,7 +174,7 @@ class Trimmer:
             end = len(before.rstrip())
         elif not self._lines:
             return
-        self._out += (self._balance.held, self._gap, self._line[:end])
+        self._gate.add(self._balance.held + self._gap + self._line[:end])
 
     def _accept(self, whole: bool) -> bool:
         if not self._line.strip():
@@ -294,8 +338,12 @@ class Trimmer:
             self._look(whole=True)
             if not self.done:
                 self._end_kept_line()
+            if not self.done and not self._gate.end_line():
+                self._reason = Refusal.UNPARSABLE
+                self.done = True
             self._on_caret_line = self._after_blank = False
         self._line, self._sent, self._accepted = "", 0, False
+        self._past = self._line_end = None
         self._balance.next_line()
 
     def _end_blank_line(self) -> None:
@@ -316,7 +364,7 @@ class Trimmer:
 
     def _end_kept_line(self) -> None:
         self._lines += 1
-        reading, _ = read(self._line, self._reading, self._lexis)
+        reading = self._line_end or read(self._line, self._reading, self._lexis)[0]
         line = self._line
         if self._goes_on_caret_line:
             line = self._head + line

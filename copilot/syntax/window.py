@@ -1,0 +1,75 @@
+"""What a grammar finds wrong with the text around the caret, as it is and with something put in at the caret.
+
+No I/O. The text is parsed once; each change at the caret is parsed from that tree, which touches little more than the
+lines around it. A window is a piece of a file, so it has faults of its own: only the difference says something.
+"""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from copilot.syntax.grammar import grammar_of
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Tree
+
+_Point = tuple[int, int]
+
+
+class Window:
+    """The text around a caret. ``grammar_of(language)`` is not None."""
+
+    def __init__(self, prefix: str, suffix: str, language: str) -> None:
+        from tree_sitter import Parser
+
+        self._parser = Parser(grammar_of(language))
+        self._prefix, self._suffix = prefix.encode(), suffix.encode()
+        self._rest = suffix.partition("\n")[0]
+
+    @classmethod
+    def of(cls, prefix: str, suffix: str, language: str | None) -> "Window | None":
+        """None where there is no grammar for ``language``."""
+        return cls(prefix, suffix, language) if language and grammar_of(language) is not None else None
+
+    @cached_property
+    def _tree(self) -> "Tree":
+        return self._parser.parse(self._prefix + self._suffix)
+
+    @cached_property
+    def faults(self) -> int:
+        """How many there are in the text as it is: stretches that fit no rule, and tokens that are missing."""
+        return _count(self._tree.root_node)
+
+    @cached_property
+    def _caret(self) -> _Point:
+        return self._prefix.count(b"\n"), len(self._prefix) - self._prefix.rfind(b"\n") - 1
+
+    def faults_with(self, text: str, replaced: int = 0) -> int:
+        """The same with ``text`` in place of the first ``replaced`` characters right of the caret, on its line."""
+        return _count(self.parse_with(text, replaced).root_node)
+
+    def parse_with(self, text: str, replaced: int = 0) -> "Tree":
+        """The tree of the window with ``text`` in place of the first ``replaced`` characters of the suffix."""
+        inserted, taken = text.encode(), len(self._rest[:replaced].encode())
+        start = len(self._prefix)
+        row, column = self._caret
+        last_line = inserted.rpartition(b"\n")[2]
+        rows = inserted.count(b"\n")
+        # An edit changes the tree it is made to.
+        tree = self._tree.copy()
+        tree.edit(
+            start_byte=start,
+            old_end_byte=start + taken,
+            new_end_byte=start + len(inserted),
+            start_point=(row, column),
+            old_end_point=(row, column + taken),
+            new_end_point=(row + rows, len(last_line) + (0 if rows else column)),
+        )
+        return self._parser.parse(self._prefix + inserted + self._suffix[taken:], tree)
+
+
+def _count(node: "Node") -> int:
+    if not node.has_error:
+        return 0
+    if node.is_error or node.is_missing:
+        return 1
+    return sum(_count(child) for child in node.children)
