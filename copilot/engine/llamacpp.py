@@ -98,11 +98,12 @@ class LlamaCpp:
         """
         # An answer that is longer than the reserve would leave none to other completions, wherever it is inserted.
         patient = plan.layout in _PATIENT or params.max_tokens > self._slots.inline_reserve > 0
-        ids, max_tokens = self._prompt(plan, max(1, params.max_tokens), patient)
+        ids, max_tokens = self._prompt(plan, params.max_tokens, patient)
         slot = self._slots.acquire(ids, len(ids) + max_tokens, cancelled, patient=patient)
         if slot is None:
             return Finish(reason=FinishReason.CANCELLED, prompt_tokens=len(ids), reused_tokens=0, generated_tokens=0)
-        run = _Run(id, len(ids), (*plan.stop, *params.stop, *plan.controls), cancelled, emit)
+        stops = (*plan.stop, *params.stop, *plan.controls)
+        run = _Run(id, len(ids), stops, cancelled, emit, prefill_only=not max_tokens)
         try:
             request = {
                 "prompt": ids,
@@ -150,13 +151,23 @@ class LlamaCpp:
 class _Run:
     """One generation's chunks, as llama.cpp sends them, to events. Ends it in the step in which a stop string came."""
 
-    def __init__(self, id: int, prompt_tokens: int, stops: Iterable[str], cancelled: Cancellation, emit: Emit) -> None:
+    def __init__(
+        self,
+        id: int,
+        prompt_tokens: int,
+        stops: Iterable[str],
+        cancelled: Cancellation,
+        emit: Emit,
+        *,
+        prefill_only: bool = False,
+    ) -> None:
         self.processed = 0
         """Tokens of the prompt that are in the KV cache."""
         self._id = id
         self._prompt_tokens = prompt_tokens
         self._cancelled = cancelled
         self._emit = emit
+        self._prefill_only = prefill_only
         # Only looked at: the text goes out as it is, the host holds back.
         self._holdback = StopHoldback(stops)
         self._reused = 0
@@ -199,6 +210,9 @@ class _Run:
             self.processed = progress["processed"]
             state = Progress(processed=progress["processed"], total=progress["total"], reused=progress["cache"])
             self._emit(Event(id=self._id, at=at, progress=state))
+            if self._prefill_only and self.processed == progress["total"]:
+                # Asked for no tokens llama.cpp makes one.
+                self._reason = FinishReason.LENGTH
         choice = chunk["choices"][0]
         self._timings = chunk.get("timings", self._timings)
         for event in self._events(choice, at):

@@ -60,7 +60,10 @@ class PromptPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):
-    """How to choose tokens. ``temperature`` 0 is greedy; ``seed`` None is the engine's choice."""
+    """How to choose tokens. ``temperature`` 0 is greedy; ``seed`` None is the engine's choice.
+
+    ``max_tokens`` 0 only prefills: the prompt gets into the KV cache, and the generation ends with ``length``.
+    """
 
     max_tokens: int = 96
     temperature: float = 0.0

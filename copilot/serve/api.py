@@ -36,6 +36,7 @@ class InfillBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """``POST /v1/infill``. Always answered as a stream of server-sent events.
 
     ``session`` names the document being typed in: a newer request of the same session supersedes the older one.
+    ``max_tokens`` 0 only prefills: no text comes, and the next request with this beginning is answered the sooner.
     ``deadline_ms``: not started when it has waited longer.
     """
 
@@ -49,7 +50,7 @@ class InfillBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     layout: Name | None = None
     session: Name | None = None
     lane: Lane = Lane.INLINE
-    max_tokens: Annotated[int, Meta(ge=1, le=2048)] = 96
+    max_tokens: Annotated[int, Meta(ge=0, le=2048)] = 96
     temperature: Annotated[float, Meta(ge=0, le=2)] = 0.0
     stop: StopStrings = ()
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None

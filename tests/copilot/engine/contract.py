@@ -92,6 +92,20 @@ class EngineContract:
         assert finish(second).reused_tokens >= finish(second).prompt_tokens - 1
         assert finish(second).prompt_tokens == finish(first).prompt_tokens
 
+    async def test_asked_for_no_tokens_it_prefills(self, engine: Engine) -> None:
+        expected = text(await collect(engine, plan(different(30))))
+        await collect(engine, plan(different(31)))
+        await collect(engine, plan(different(32)))
+        events = await collect(engine, plan(different(30)), SamplingParams(max_tokens=0, logprobs=True))
+        assert [event for event in events if event.text or event.token_id is not None] == []
+        end = finish(events)
+        assert (end.reason, end.generated_tokens) == (FinishReason.LENGTH, 0)
+        assert end.reused_tokens < 5 < end.prefill_ms
+
+        answer = await collect(engine, plan(different(30)))
+        assert finish(answer).reused_tokens >= finish(answer).prompt_tokens - 1
+        assert text(answer) == expected
+
     async def test_two_prompts_in_turn_keep_a_cache_each(self, engine: Engine) -> None:
         """As the prompts of one document in the orders PSM and SPM: with snippets, half of both is the same."""
         head = different(3)

@@ -83,6 +83,25 @@ async def test_parameters_reach_the_engine() -> None:
     assert done.reason == "length"
 
 
+async def test_asked_for_no_tokens_it_only_prefills() -> None:
+    async with running(ScriptedEngine(prefill_steps=2)) as host:
+        start, *progress, done = await collect(host, InfillBody(prefix="x", max_tokens=0))
+        refused = await host.http.post("/v1/infill", json={"prefix": "x", "max_tokens": -1})
+    assert isinstance(start, StartData)
+    assert all(isinstance(event, ProgressData) for event in progress)
+    assert isinstance(done, DoneData)
+    assert (done.reason, done.prompt_tokens, done.generated_tokens, done.ttft_ms) == ("length", 128, 0, None)
+    assert refused.status_code == 400
+
+
+async def test_what_was_begun_and_the_layout_reach_the_prompt() -> None:
+    engine = ScriptedEngine()
+    async with running(engine) as host:
+        await collect(host, InfillBody(prefix="x = ", begun="1 +", suffix="\n", layout="prefix"))
+        assert await end_of(host, InfillBody(prefix="x", suffix="y", layout="psm")) == "unknown_layout"
+    assert [part.text for part in engine.calls[0].plan.parts] == ["x = 1 +"]
+
+
 async def test_an_error_in_mid_stream_is_the_end_and_says_that_text_came() -> None:
     async with running(ScriptedEngine(fail_at=1)) as host:
         async with host.client.infill(BODY) as stream:
