@@ -35,7 +35,9 @@ class Lane(StrEnum):
 class InfillBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``POST /v1/infill``. Always answered as a stream of server-sent events.
 
-    ``session`` names the document being typed in: a newer request of the same session supersedes the older one.
+    ``session`` names the document being typed in: a newer inline request of it supersedes the older one and what
+    runs for it in the background, and a newer background request the older one of those. Background work runs while no
+    completion does; what runs when one comes ends as ``cancelled``.
     ``max_tokens`` 0 only prefills: no text comes, and the next request with this beginning is answered the sooner.
     ``deadline_ms``: not started when it has waited longer.
     """
@@ -147,3 +149,9 @@ class HostStatus(msgspec.Struct, frozen=True, kw_only=True):
     queued_streams: int = 0
     worker_restarts: int = 0
     slots: int = 0
+    context_tokens: int = 0
+    """Tokens that one request may have, prompt and answer together."""
+    layouts: tuple[str, ...] = ()
+    """The orders of a prompt that ``InfillBody.layout`` may name."""
+    order: dict[str, str] = {}
+    """The layout that a prompt gets without that, for each place of the caret and for ``no_suffix``."""

@@ -10,6 +10,8 @@ from copilot.errors import SlipstreamError
 from copilot.serve.api import Lane
 
 _PATIENT = frozenset({Lane.CHAT, Lane.BACKGROUND})
+_OF_A_DOCUMENT = frozenset({Lane.INLINE, Lane.BACKGROUND})
+"""A session is a document's: the completion asked for now, and what is computed ahead for the next."""
 
 
 class Job(NamedTuple):
@@ -32,8 +34,11 @@ class Scheduler:
     """Lanes in strict order, first come first served within one.
 
     When there are several slots, one is always kept free of chat and background work, so that a completion never
-    waits for a long answer. Of an inline session only one job runs at a time: its next one wants the KV cache that
-    the last one is just giving back.
+    waits for a long answer. Of a session's completions and background work only one runs at a time: the next one wants
+    the KV cache that the last one is just giving back.
+
+    Background work runs while no completion does, whoever's: in one batch with a prefill of 64 tokens each token of a
+    completion takes as long as they do, on a CPU some ten times as long as alone.
     """
 
     def __init__(self, *, slots: int, max_queue: int) -> None:
@@ -57,17 +62,14 @@ class Scheduler:
         return min((job.deadline for job in self._waiting() if job.deadline is not None), default=None)
 
     def submit(self, job: Job) -> tuple[str, ...]:
-        """Queue ``job``; returns the older jobs that it makes pointless, which the caller stops.
+        """Queue ``job``; returns the older jobs that it makes pointless or that give way to it, which the caller stops.
 
         Those that waited are out of the queue already. Raises :class:`SlipstreamError` ``busy`` when the queue
         is full.
         """
-        superseded: list[str] = []
-        if job.lane is Lane.INLINE and job.session is not None:
-            for old in [*self._waiting(), *self._running.values()]:
-                if old.lane is Lane.INLINE and old.session == job.session:
-                    superseded.append(old.id)
-                    self.remove(old.id)
+        superseded = [old.id for old in (*self._waiting(), *self._running.values()) if _supersedes(job, old)]
+        for job_id in superseded:
+            self.remove(job_id)
         if self.queued >= self._max_queue and not self._may_start(job):
             raise SlipstreamError(
                 "The engine host has too many requests waiting.",
@@ -76,7 +78,9 @@ class Scheduler:
                 retryable=True,
             )
         self._queue[job.lane][job.id] = job
-        return tuple(superseded)
+        if job.lane is Lane.INLINE:
+            superseded += [old.id for old in self._running.values() if old.lane is Lane.BACKGROUND]
+        return tuple(dict.fromkeys(superseded))
 
     def take(self, now: float) -> Turn:
         """Move what may run out of the queue, and what is past its deadline too."""
@@ -106,8 +110,19 @@ class Scheduler:
     def _may_start(self, job: Job) -> bool:
         if len(self._running) >= self._slots:
             return False
-        if job.lane in _PATIENT:
-            return sum(other.lane in _PATIENT for other in self._running.values()) < self._patient_slots
-        if job.lane is Lane.INLINE and job.session is not None:
-            return all(other.session != job.session for other in self._running.values() if other.lane is Lane.INLINE)
+        running = self._running.values()
+        if job.lane is Lane.BACKGROUND and (self._queue[Lane.INLINE] or any(it.lane is Lane.INLINE for it in running)):
+            return False
+        if job.lane in _PATIENT and sum(other.lane in _PATIENT for other in running) >= self._patient_slots:
+            return False
+        if job.lane in _OF_A_DOCUMENT and job.session is not None:
+            return all(other.session != job.session for other in running if other.lane in _OF_A_DOCUMENT)
         return True
+
+
+def _supersedes(new: Job, old: Job) -> bool:
+    if new.session is None or new.session != old.session:
+        return False
+    if new.lane is Lane.INLINE:
+        return old.lane in _OF_A_DOCUMENT
+    return new.lane is old.lane is Lane.BACKGROUND

@@ -62,7 +62,8 @@ class Service:
 
     def status(self) -> HostStatus:
         keeper, ready = self.keeper, self.keeper.peek()
-        engine = ready.loaded.engine if ready else None
+        loaded = ready.loaded if ready else None
+        engine = loaded.engine if loaded else None
         state, detail, error = keeper.state, keeper.detail, keeper.error
         if engine is not None and (failure := engine.failure) is not None:
             state, error = HostState.FAILED, error_data(failure)
@@ -84,4 +85,7 @@ class Service:
             queued_streams=ready.generations.queued if ready else 0,
             worker_restarts=engine.restarts if engine else 0,
             slots=engine.capabilities.slots if engine else 0,
+            context_tokens=engine.model.context_length if engine else 0,
+            layouts=tuple(loaded.family.layouts) if loaded else (),
+            order={**loaded.family.order, **loaded.order} if loaded else {},
         )

@@ -134,7 +134,7 @@ async def test_a_client_that_leaves_in_its_body_is_nothing_to_talk_about(caplog:
         {},
         {"prefix": 1},
         {"prefix": "x", "suffx": "typo"},
-        {"prefix": "x", "max_tokens": 0},
+        {"prefix": "x", "max_tokens": -1},
         {"prefix": "x", "max_tokens": 2049},
         {"prefix": "x", "max_tokens": "5"},
         {"prefix": "x", "max_tokens": 10**30},

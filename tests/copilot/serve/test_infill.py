@@ -86,12 +86,10 @@ async def test_parameters_reach_the_engine() -> None:
 async def test_asked_for_no_tokens_it_only_prefills() -> None:
     async with running(ScriptedEngine(prefill_steps=2)) as host:
         start, *progress, done = await collect(host, InfillBody(prefix="x", max_tokens=0))
-        refused = await host.http.post("/v1/infill", json={"prefix": "x", "max_tokens": -1})
     assert isinstance(start, StartData)
     assert all(isinstance(event, ProgressData) for event in progress)
     assert isinstance(done, DoneData)
     assert (done.reason, done.prompt_tokens, done.generated_tokens, done.ttft_ms) == ("length", 128, 0, None)
-    assert refused.status_code == 400
 
 
 async def test_what_was_begun_and_the_layout_reach_the_prompt() -> None:
@@ -216,6 +214,27 @@ async def test_a_newer_request_of_a_session_supersedes_the_older_one_at_once() -
     assert isinstance(end, DoneData)
     assert end.reason == "stop"
     assert [call.ended for call in engine.calls] == ["cancelled", "finished"]
+    assert engine.most_busy == 1
+
+
+async def test_typing_ends_background_work_as_cancelled() -> None:
+    hold, release = asyncio.Event(), asyncio.Event()
+    engine = ScriptedEngine(slots=2, hold=hold, release=release)
+    async with running(engine) as host:
+        ahead = asyncio.create_task(end_of(host, body("a", Lane.BACKGROUND)))
+        await until(lambda: engine.busy == 1)
+        typing = asyncio.create_task(end_of(host, body("a")))
+        later = await ahead
+        assert isinstance(later, DoneData)
+        assert later.reason == "cancelled"
+        assert len(engine.calls) == 1, "it waits for the KV cache"
+        after = asyncio.create_task(end_of(host, body("a", Lane.BACKGROUND)))
+        release.set()
+        await until(lambda: len(engine.calls) == 2)
+        await until(lambda: host.host.service.status().queued_streams == 1)
+        hold.set()
+        ends = [await typing, await after]
+    assert [end.reason for end in ends if isinstance(end, DoneData)] == ["stop", "stop"]
     assert engine.most_busy == 1
 
 

@@ -71,6 +71,52 @@ def test_a_session_that_waits_for_itself_holds_up_nobody_else() -> None:
     assert scheduler.take(0).start == ("other",)
 
 
+def test_a_completion_ends_what_runs_or_waits_in_the_background_of_its_session() -> None:
+    scheduler = Scheduler(slots=3, max_queue=9)
+    scheduler.submit(Job("prefill", Lane.BACKGROUND, "a"))
+    scheduler.take(0)
+    assert scheduler.submit(Job("prefetch", Lane.BACKGROUND, "a")) == ("prefill",)
+    assert scheduler.take(0).start == (), "the engine has not let go of the session's last one"
+    assert set(scheduler.submit(Job("typing", Lane.INLINE, "a"))) == {"prefill", "prefetch"}
+    assert scheduler.take(0).start == (), "it wants the KV cache of the one that is being stopped"
+    scheduler.finish("prefill")
+    assert scheduler.take(0).start == ("typing",)
+
+
+def test_background_work_runs_while_no_completion_does() -> None:
+    scheduler = Scheduler(slots=4, max_queue=9)
+    scheduler.submit(Job("ahead", Lane.BACKGROUND, "b"))
+    assert scheduler.take(0).start == ("ahead",)
+    assert scheduler.submit(Job("typing", Lane.INLINE, "a")) == ("ahead",), "its batches would be shared"
+    assert scheduler.submit(Job("next", Lane.BACKGROUND, "a")) == ()
+    assert scheduler.submit(Job("other", Lane.BACKGROUND, "c")) == ()
+    assert scheduler.take(0).start == ("typing",), "it need not wait for another session's"
+    scheduler.finish("ahead")
+    assert scheduler.take(0).start == ()
+    scheduler.finish("typing")
+    assert scheduler.take(0).start == ("next", "other")
+
+
+def test_a_completion_that_waits_for_background_work_to_let_go_keeps_others_of_it_out() -> None:
+    scheduler = Scheduler(slots=1, max_queue=9)
+    scheduler.submit(Job("ahead", Lane.BACKGROUND, "a"))
+    scheduler.take(0)
+    assert scheduler.submit(Job("typing", Lane.INLINE, "b")) == ("ahead",)
+    scheduler.submit(Job("later", Lane.BACKGROUND, "c"))
+    assert scheduler.take(0).start == ()
+    scheduler.finish("ahead")
+    assert scheduler.take(0).start == ("typing",)
+
+
+def test_next_edits_and_chat_leave_background_work_alone() -> None:
+    scheduler = Scheduler(slots=4, max_queue=9)
+    scheduler.submit(Job("ahead", Lane.BACKGROUND, "a"))
+    scheduler.take(0)
+    for lane in (Lane.NEXT_EDIT, Lane.CHAT):
+        assert scheduler.submit(Job(lane.value, lane, "a")) == ()
+    assert scheduler.take(0).start == ("next_edit", "chat")
+
+
 def test_chat_of_the_same_session_is_not_superseded() -> None:
     scheduler = Scheduler(slots=3, max_queue=9)
     scheduler.submit(Job("chat", Lane.CHAT, "a"))
@@ -129,6 +175,7 @@ def test_whatever_happens_each_job_ends_once_and_the_bounds_hold(slots: int, scr
     scheduler = Scheduler(slots=slots, max_queue=5)
     jobs: dict[str, Job] = {}
     running: set[str] = set()
+    stopping: set[str] = set()
     gone: set[str] = set()
     now = 0.0
     for number, (action, *arguments) in enumerate(script):
@@ -141,6 +188,7 @@ def test_whatever_happens_each_job_ends_once_and_the_bounds_hold(slots: int, scr
                     continue
                 assert not set(superseded) & gone
                 gone |= set(superseded) - running
+                stopping |= set(superseded) & running
                 jobs[job.id] = job
             case "finish", [int() as index] if running:
                 done = sorted(running)[index % len(running)]
@@ -162,5 +210,8 @@ def test_whatever_happens_each_job_ends_once_and_the_bounds_hold(slots: int, scr
         assert scheduler.queued == len(waiting_now) <= 5
         patient = [job for job in running if jobs[job].lane in {Lane.CHAT, Lane.BACKGROUND}]
         assert len(patient) <= max(1, slots - 1)
-        sessions = [jobs[job].session for job in running if jobs[job].lane is Lane.INLINE and jobs[job].session]
+        document = [jobs[job] for job in running if jobs[job].lane in {Lane.INLINE, Lane.BACKGROUND}]
+        sessions = [job.session for job in document if job.session]
         assert len(sessions) == len(set(sessions))
+        live = {job.lane for job in document if job.id not in stopping}
+        assert len(live) <= 1, "background work runs beside a completion"

@@ -1,7 +1,10 @@
 """What the host says of itself when its engine is in trouble. Its other states are in ``test_keeper``."""
 
+from copilot_models import families
+
 from copilot.errors import SlipstreamError
 from copilot.serve.api import HostState, InfillBody, TokenData
+from copilot.serve.keeper import Loaded, Report
 from tests.fakes import ScriptedEngine
 from tests.hosts import Running, running
 
@@ -9,6 +12,18 @@ from tests.hosts import Running, running
 async def ask(host: Running) -> str:
     async with host.client.infill(InfillBody(prefix="x")) as stream:
         return "".join([event.text async for event in stream if isinstance(event, TokenData)])
+
+
+async def test_it_says_how_its_model_is_to_be_asked() -> None:
+    async def load(_report: Report) -> Loaded:
+        return Loaded(ScriptedEngine(), families.load("qwen"), order={"fresh_line": "psm"})
+
+    async with running(load=load) as host:
+        status = await host.client.status()
+    assert status is not None
+    assert status.layouts == ("psm", "spm", "prefix")
+    assert status.order == {"fresh_line": "psm", "line_end": "psm", "mid_line": "psm", "no_suffix": "prefix"}
+    assert status.context_tokens == 4096
 
 
 async def test_an_engine_that_has_given_up_is_a_failed_host_that_still_asks_it() -> None:
