@@ -68,7 +68,7 @@ def go_past(line: str, rest: str, start: Reading, lexis: Lexis) -> Past | None:
         end = len(line[: held_from(line[:end], left)].rstrip())
     while taken and taken[-1][0] >= end - 1:
         end = len(line[: taken.pop()[0]].rstrip())
-    if not taken:
+    if not taken or not any(char.isalnum() for char in line[:end]):
         return None
     reading, at = start, 0
     for index, _ in taken:

@@ -1,5 +1,6 @@
 """Lines that say again what is there already: in the suffix, above the caret, or in the suggestion itself."""
 
+from itertools import takewhile
 from typing import NamedTuple
 
 from copilot.completion.lexis import CLOSERS, width
@@ -13,6 +14,8 @@ _COMMON_WORDS = ("return", "raise", "throw", "break", "continue", "pass", "else"
 
 _LONGEST_LOOP = 4
 _ROUNDS = 2
+# A line that says so much is not said twice in a row.
+_TELLING = 20
 
 
 def is_trivial(text: str) -> bool:
@@ -28,10 +31,12 @@ class _Line(NamedTuple):
 class Echo:
     """Judges each line of a suggestion against what is there, and remembers those that were kept."""
 
-    def __init__(self, above: list[str], below: list[str]) -> None:
+    def __init__(self, above: list[str], below: list[str], column: int = 0) -> None:
         following = [_Line(line.strip(), width(line)) for line in below if line.strip()]
         self._next = following[:1]
-        self._later = [line for line in following[1:_LATER_LINES] if _recognisable(line.text)]
+        # Behind the end of the block that the caret stands in the same may well be said again.
+        block = list(takewhile(lambda line: line.column >= column, following[:_LATER_LINES]))
+        self._later = [line for line in block[1:] if _recognisable(line.text)]
         last, second = ([""] * 2 + [line.strip() for line in above])[-1:-3:-1]
         self._above = "" if is_trivial(last) else last
         # A short line may well stand twice; three times it is a loop.
@@ -65,7 +70,8 @@ class Echo:
                 for line in self._next
                 for candidate in (text, (head + text).strip())
                 if not is_trivial(line.text)
-            )
+            ),
+            *(once_equal((head + text).strip(), line.text, whole) for line in self._later),
         )
 
     def keep(self, line: str) -> None:
@@ -79,6 +85,8 @@ class Echo:
     def _due(self) -> list[str]:
         """What the next line would be if the lines kept so far went round in a circle."""
         kept = self._kept
+        if kept and len(kept[-1]) >= _TELLING and not is_trivial(kept[-1]):
+            return [kept[-1]]
         return [
             kept[-period]
             for period in range(1, _LONGEST_LOOP + 1)

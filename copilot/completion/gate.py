@@ -1,7 +1,7 @@
 """Lets the lines of a suggestion out, one by one, when the text around the caret still parses with them.
 
-Text that went out is never taken back, so a line waits until it is whole. Where there is no grammar, or where the text
-around the caret is not understood anyway, nothing waits.
+Text that went out is never taken back, so a line waits until it is whole, and one that can't be judged without those
+below it until they are there.
 """
 
 from copilot.completion.brackets import Reading
@@ -28,13 +28,13 @@ class Gate:
         self._replaced = 0
         self.replaced = 0
         """For the text that went out."""
+        self.whole = 0
+        """How many characters of the text that went out are whole lines."""
 
     def add(self, text: str, replaced: int = 0) -> None:
         """``replaced``: characters right of the caret that the text so far takes the place of."""
         self._waiting += text
         self._replaced = max(self._replaced, replaced)
-        if text and not self._judges:
-            self._let_out()
 
     @property
     def _judges(self) -> bool:
@@ -50,10 +50,10 @@ class Gate:
 
     def end_line(self) -> bool:
         """A line is whole. False when the text must not go on: what waits is dropped."""
-        if not self._waiting.strip():
-            return True
-        if self._fits(self._shown + self._waiting):
-            self._let_out()
+        if not self._waiting.strip() or self._fits(self._shown + self._waiting):
+            if self._waiting.strip():
+                self._let_out()
+            self.whole = len(self._shown)
             return True
         text = self._shown + self._waiting
         line = (self._head + text).rpartition("\n")[2]

@@ -1,10 +1,17 @@
-"""How far a suggestion in the middle of a line may be shown: never to where a bracket of its own is open.
+"""A suggestion in the middle of a line: how far it may go before what stands right of the caret.
 
-What follows the caret on its line can't close such a bracket, so the file would be left unbalanced.
+Never to where a bracket of its own is open: what follows the caret on its line can't close it, so the file would be
+left unbalanced. Never into a copy of what follows. In the pair of brackets that an editor inserts it may be several
+lines; those wait until the pair is to be closed.
 """
 
 from copilot.completion.brackets import Reading, read
-from copilot.completion.lexis import CLOSER_OF, Lexis
+from copilot.completion.closers import only_closers
+from copilot.completion.lexis import CLOSER_OF, CLOSERS, Lexis
+from copilot.completion.overlap import cut_at, is_word
+
+# A line that says this itself does not go on with the rest that has its own.
+_STATEMENT_ENDS = (";", "{")
 
 
 def surrounding_closer(head: str, rest: str, caret: Reading, lexis: Lexis) -> str:
@@ -13,14 +20,25 @@ def surrounding_closer(head: str, rest: str, caret: Reading, lexis: Lexis) -> st
     return closer if caret.in_code and opener in lexis.brackets and closer == CLOSER_OF.get(opener) else ""
 
 
-class Balance:
-    """Finds the last balanced place of a growing line, and remembers the lines that wait for one."""
+def closer_in_text(head: str, rest: str, caret: Reading) -> str:
+    """The same in a string or comment, where the pair may have begun anywhere before: ``{`` of a template."""
+    closer = rest.lstrip()[:1]
+    if caret.in_code or closer not in CLOSERS:
+        return ""
+    (opener,) = (opener for opener, end in CLOSER_OF.items() if end == closer)
+    return closer if head.count(opener) > head.count(closer) else ""
 
-    def __init__(self, caret: Reading, lexis: Lexis) -> None:
+
+class Middle:
+    """``head`` and ``rest``: the caret's line before and after the caret; ``caret``: what is open there."""
+
+    def __init__(self, head: str, rest: str, caret: Reading, lexis: Lexis) -> None:
+        self._head = head
         self._caret = caret
         self._lexis = lexis
-        self._checked = 0
-        self._end = 0
+        self._in_text = closer_in_text(head, rest, caret)
+        self.rest = rest
+        self.pair = surrounding_closer(head, rest, caret, lexis)
         self.held = ""
         """Whole lines, or their tails, that are shown when the brackets opened in them have closed."""
 
@@ -29,14 +47,47 @@ class Balance:
         inside = reading.next_line().inside
         return reading.open_here or (bool(inside) and inside != self._caret.inside)
 
-    def end(self, line: str, start: Reading) -> int:
-        """Where ``line``, which begins at ``start`` and grew since the last call, is balanced for the last time."""
-        while self._checked < len(line):
-            self._checked += 1
-            reading, stray = read(line[: self._checked], start, self._lexis)
-            if stray is None and not self.is_open(reading):
-                self._end = self._checked
-        return min(self._end, len(line))
+    def meets_rest(self, line: str, start: Reading) -> int | None:
+        """Where the growing ``line`` says what stands right of the caret already, once that shows.
 
-    def next_line(self) -> None:
-        self._checked = self._end = 0
+        A bracket that closes nothing is for the caller to find.
+        """
+        if self._in_text and line[-1] == self._in_text:
+            opener = next(opener for opener, closer in CLOSER_OF.items() if closer == self._in_text)
+            return len(line) - 1 if line.count(self._in_text) > line.count(opener) else None
+        if line[-1] == self._caret.inside and self.rest.startswith(line[-1]):
+            return len(line) - 1 if read(line, start, self._lexis)[0].in_code else None
+        if len(self.rest) > 2 and line.endswith(self.rest) and not is_word(line[-1]):
+            return len(line) if self._cut(line, start, on_caret_line=True) < len(line) else None
+        return None
+
+    def may_go_past(self, line: str, end: int) -> bool:
+        """Whether ``line`` at ``end`` meets the closers right of the caret, and nothing else stands there."""
+        if not only_closers(self.rest) or self._in_text:
+            return False
+        return self.rest[0] in {*CLOSERS, self._caret.inside} and line[end : end + 1] == self.rest[0]
+
+    def end(self, line: str, start: Reading, *, on_caret_line: bool) -> int:
+        """How much of a whole line is kept; nothing while lines wait for the end of the caret's pair."""
+        end = min(self._balanced(line, start, on_caret_line), self._cut(line, start, on_caret_line=on_caret_line))
+        kept = line[:end].rstrip()
+        # White space before a word of the rest belongs to what stands before it.
+        return end if kept and is_word(self.rest[0]) else len(kept)
+
+    def misses_rest(self, text: str) -> bool:
+        """Whether ``text`` ends a statement that the rest of the line is still to go on with."""
+        return not only_closers(self.rest) and text.rstrip().endswith(_STATEMENT_ENDS)
+
+    def _balanced(self, line: str, start: Reading, on_caret_line: bool) -> int:
+        if self.pair and not on_caret_line:
+            return 0
+        for end in range(len(line), 0, -1):
+            reading, stray = read(line[:end], start, self._lexis)
+            if stray is None and not self.is_open(reading):
+                return end
+        return 0
+
+    def _cut(self, line: str, start: Reading, *, on_caret_line: bool) -> int:
+        line = line[: self._balanced(line, start, on_caret_line)]
+        head = self._head if on_caret_line else ""
+        return cut_at(line, self.rest, head, start, self._lexis, floor=len(self._caret.brackets))

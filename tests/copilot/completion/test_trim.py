@@ -61,17 +61,22 @@ def test_names_of_cases_are_unique() -> None:
     assert len({case.name for case in CASES}) == len(CASES)
 
 
-def first_shown_after(trimmer: Trimmer, raw: str) -> str:
-    for count, char in enumerate(raw, 1):
-        if trimmer.feed(char):
-            return raw[:count]
-    return raw
+def test_a_line_is_shown_as_soon_as_it_is_whole() -> None:
+    trimmer = Trimmer("def f():\n    ", "", "python")
+    assert trimmer.feed("x = g(1)") == ""
+    assert trimmer.feed("\n") == "x = g(1)"
+    assert trimmer.feed("    return") == ""
+    assert trimmer.feed(" x\n") == "\n    return x"
 
 
-def test_text_is_shown_before_its_line_is_whole() -> None:
-    assert first_shown_after(Trimmer("x = ", "\n"), "compute(1)\n") == "c"
-    # ... but not while it may turn out to be the next line again.
-    assert first_shown_after(Trimmer("", "\nresult = g()\n"), "result = f(1)\n") == "result = f"
+def test_the_piece_of_a_line_that_the_limit_cut_off_is_dropped() -> None:
+    raw = "for item in items:\n        print(item)\n        prin"
+    trimmer, cut = (Trimmer("def f():\n    ", "", "python") for _ in range(2))
+    assert trimmer.feed(raw) + trimmer.finish() == raw
+    assert cut.feed(raw) + cut.finish(cut=True) == raw.removesuffix("\n        prin")
+    # A first line is of use even so.
+    cut = Trimmer("total = ", "", "python")
+    assert cut.feed("sum(item.pri") + cut.finish(cut=True) == "sum(item.pri"
 
 
 def test_done_as_soon_as_the_statement_is_whole() -> None:
@@ -189,26 +194,6 @@ def test_more_text_never_takes_anything_back(
     assert whole.feed(raw + more) == early + late
     if trimmer.done:
         assert trimmer.finish() == ""
-
-
-class _Watched(Trimmer):
-    """Fails when a rule would have cut what was let go already."""
-
-    def _send(self, end: int) -> None:
-        assert end >= self._sent
-        super()._send(end)
-
-
-@settings(max_examples=600)
-@given(_text, _text, _language, _text)
-def test_what_was_let_go_is_never_found_to_be_wrong(prefix: str, suffix: str, language: str | None, raw: str) -> None:
-    trimmed(_Watched(prefix, suffix, language), raw)
-
-
-@by_name
-def test_nor_in_the_cases(case: Case) -> None:
-    prefix, suffix = case.code.split(CARET)
-    trimmed(_Watched(prefix, suffix, case.language), case.raw)
 
 
 @settings(max_examples=200)
