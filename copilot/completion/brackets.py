@@ -14,6 +14,9 @@ from copilot.completion.lexis import CLOSER_OF, CLOSERS, Lexis, width
 _PREFIX_CHARACTERS = 8_000
 _SUFFIX_LINES = 60
 
+# Lines of the preprocessor, and labels, stand further left than the block that they are in.
+_AT_THE_MARGIN = re.compile(r"#|(?:\w+\s*|case\b.*):$")
+
 _COMMENT = "\n"
 _NO_ESCAPES = ("*/", "-->")
 _ALL_CLOSERS = "".join(sorted(CLOSERS))
@@ -137,6 +140,12 @@ def _inside_at_start(lines: list[str], lexis: Lexis) -> str:
     return ""
 
 
+def code_of(prefix: str, lexis: Lexis) -> str:
+    """``prefix`` without the end of a string or comment that it begins in the middle of."""
+    inside = _inside_at_start(prefix.split("\n")[:-1], lexis)
+    return prefix[prefix.find(inside) + len(inside) :] if inside else prefix
+
+
 def is_closed_below(inside: str, suffix: str, lexis: Lexis) -> bool:
     """Whether the string or comment over several lines that the caret stands in ends in the suffix."""
     return bool(inside) and _inside_at_start(suffix.split("\n"), lexis) == inside
@@ -178,6 +187,8 @@ def _closers_by_column(suffix: list[str], reading: Reading, lexis: Lexis) -> Ite
             continue
         text_came = True
         column = width(line)
+        if lexis.directives and reading.in_code and _AT_THE_MARGIN.match(text):
+            continue
         if reading.in_code:
             leading = len(text) - len(text.lstrip(_ALL_CLOSERS))
             yield column, count + max(0, leading - len(reading.brackets))

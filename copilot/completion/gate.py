@@ -5,13 +5,16 @@ below it until they are there.
 """
 
 from copilot.completion.brackets import Reading
+from copilot.completion.closers import only_closers
 from copilot.completion.lexis import Lexis
 from copilot.completion.unfinished import makeshift_ends, reading_after, visibly_goes_on
 from copilot.syntax.window import Window
 
 # A window cut out of a file, or a statement half typed, has a fault or two. With more of them the grammar does not
-# know this code: macros, a dialect.
+# know all of this code, for macros or a dialect: then the lines of the suggestion are looked at alone.
 _UNDERSTOOD = 2
+# What is left out at the end of a line that fits without.
+_LEFT_OVER = (",", ";")
 
 
 class Gate:
@@ -36,10 +39,6 @@ class Gate:
         self._waiting += text
         self._replaced = max(self._replaced, replaced)
 
-    @property
-    def _judges(self) -> bool:
-        return self._window is not None and self._window.faults <= _UNDERSTOOD
-
     def would_take(self, text: str, replaced: int) -> bool:
         """Whether ``text`` more, to be added so, would fit."""
         kept = self._waiting, self._replaced
@@ -59,6 +58,11 @@ class Gate:
         line = (self._head + text).rpartition("\n")[2]
         if visibly_goes_on(line, reading_after(text, self._caret, self._lexis), self._lexis):
             return True
+        self._waiting = self._waiting.rstrip()
+        if self._waiting.endswith(_LEFT_OVER):
+            self._waiting = self._waiting[:-1]
+            if self._fits(self._shown + self._waiting):
+                self._let_out()
         self._waiting = ""
         return False
 
@@ -83,11 +87,22 @@ class Gate:
 
     def _fits(self, begun: str) -> bool:
         """``begun``: the part of the text that may be unfinished."""
-        if self._window is None or not self._judges:
+        window = self._window
+        if window is None:
             return True
-        text, before = self._shown + self._waiting, self._window.faults
-        if self._window.faults_with(text, self._replaced) <= before:
+        if window.faults <= _UNDERSTOOD:
+            before = max(window.faults, window.faults_elsewhere) if window.faults else 0
+            faults_with = window.faults_with
+        elif window.faults_here == 0:
+            before, faults_with = 0, window.faults_here_with
+        else:
+            return True
+        text = self._shown + self._waiting
+        if faults_with(text, self._replaced) <= before:
+            return True
+        if before and only_closers(text.rpartition("\n")[2].strip()):
+            # Brackets have been counted; in a window that is not whole a parser counts others.
             return True
         end = reading_after(begun, self._caret, self._lexis)
         ends = makeshift_ends(self._head + begun, end, self._lexis, words=bool(self._lexis.heads))
-        return any(self._window.faults_with(text + tail, self._replaced) <= before for tail in ends)
+        return any(faults_with(text + tail, self._replaced) <= before for tail in ends)

@@ -6,7 +6,7 @@ from copilot.completion.brackets import Reading
 from copilot.completion.lexis import Lexis
 
 # A shorter one may well be said again, as in `fib(n - 1) + fib(n - 2)`.
-_TELLING = 8
+_TELLING = 6
 _WANTS_REST = re.compile(r"(?:[-+*/%=<>&|.]|(?<!\w)(?:return|and|or|not|in|is|await|new|import|from|throw|raise))\s*$")
 
 

@@ -52,6 +52,8 @@ class Middle:
 
         A bracket that closes nothing is for the caller to find.
         """
+        if not line:
+            return None
         if self._in_text and line[-1] == self._in_text:
             opener = next(opener for opener, closer in CLOSER_OF.items() if closer == self._in_text)
             return len(line) - 1 if line.count(self._in_text) > line.count(opener) else None

@@ -26,6 +26,10 @@ _GOES_ON = ("\\", "&&", "||", "??", "+", "=", "?", "|", "=>", "->")
 _DEFINITION = re.compile(
     r"@|(?:async\s+)?(?:def|class|fn|func|function|impl|struct|enum|interface|trait|module|pub|public|private|protected)\b"
 )
+_METHOD = re.compile(r"[\w<>\[\],.*&:~ ]*[\w>]\s*\([^;=]*\{$")
+_CONTROL = frozenset(
+    "if for while switch catch with match loop unless until do else try foreach lock using return".split()
+)
 _MAYBE_DEFINITION = re.compile(r"(?:async\s+)?\w*")
 
 _PYTHON_FOLLOWERS = ("else", "elif", "except", "finally")
@@ -64,6 +68,15 @@ def judge_python_follower(text: str, column: int, above: str, whole: bool) -> Ve
     return Verdict.END
 
 
+def begins_definition(line: str) -> bool:
+    """Whether ``line`` begins a function, a class or the like, which ends where its body does."""
+    text = line.strip()
+    if _DEFINITION.match(text):
+        return True
+    # A method without a keyword: `int size() {`, `render() {`.
+    return _METHOD.match(text) is not None and first_word(text) not in _CONTROL
+
+
 class Scope:
     """The part of the text a suggestion may fill.
 
@@ -79,11 +92,14 @@ class Scope:
         self.ended = False
         self._paragraphs = paragraphs
         self._begun = first_word(begun)
+        self._last = begun
 
     def keep(self, line: str, column: int) -> None:
-        """A line was kept: one as deep as what was begun goes on with it, as ``elif`` does."""
-        if column == self.column:
-            self._begun = first_word(line) or self._begun
+        """A whole line was kept: one as deep as what was begun goes on with it, as ``elif`` does."""
+        if column == self.column and line.strip()[0] not in CLOSERS:
+            # In C# and by some in C the brace comes on a line of its own.
+            self._last = f"{self._last} {{" if line.strip() == "{" else line
+            self._begun = first_word(self._last) or self._begun
 
     def judge(self, text: str, column: int, reading: Reading, *, after_blank: bool, whole: bool) -> Verdict:
         """``text``: the line so far, stripped, not empty. ``reading``: what is open at its start."""
@@ -108,6 +124,8 @@ class Scope:
         return self._judge_paragraph(text, whole) if self._paragraphs else Verdict.END
 
     def _judge_paragraph(self, text: str, whole: bool) -> Verdict:
+        if begins_definition(self._last):
+            return Verdict.END
         if not whole and _MAYBE_DEFINITION.fullmatch(text):
             return Verdict.WAIT
         return Verdict.END if _DEFINITION.match(text) else Verdict.KEEP

@@ -5,7 +5,7 @@ Models do not stop by themselves: they go on with the next function, copy the su
 explain. The rules are in the modules beside this one; here is the order in which they are asked.
 """
 
-from copilot.completion.brackets import Reading, is_closed_below, read, reading_at_caret
+from copilot.completion.brackets import Reading, code_of, is_closed_below, read, reading_at_caret
 from copilot.completion.closers import go_past
 from copilot.completion.echo import Echo
 from copilot.completion.gate import Gate
@@ -42,7 +42,11 @@ class Trimmer:
         rest, *below = suffix.split("\n")
         rest = rest.rstrip()
         self._fresh = place is CaretPlace.FRESH_LINE
+        window = Window.of(code_of(prefix, self._lexis), suffix, language)
         self._caret = self._reading = reading_at_caret(prefix, suffix, self._lexis)
+        if window is not None and not window.faults:
+            # Whatever is open here is closed below.
+            self._caret = self._reading = self._caret._replace(brackets=())
         self._middle: Middle | None = None
         if place is CaretPlace.MID_LINE:
             elsewhere = tuple(bracket._replace(here=False) for bracket in self._caret.brackets)
@@ -60,7 +64,7 @@ class Trimmer:
         self._above = before.rstrip().rpartition("\n")[2]
         # Python alone gives indentation after a colon a meaning that a model gets wrong.
         self._must_be_deeper = self._python and self._above.endswith(":")
-        self._gate = Gate(Window.of(prefix, suffix, language), self._head, self._caret, self._lexis)
+        self._gate = Gate(window, self._head, self._caret, self._lexis)
 
         self._line = ""
         self._accepted = False
@@ -211,10 +215,8 @@ class Trimmer:
             return
         column = self._column()
         self._line = self._placing.place(self._line, first=self._on_caret_line, after_blank=self._after_blank)
-        if not self._on_caret_line:
-            self._scope.keep(text, column)
-        elif text[0] not in CLOSERS:
-            self._scope = Scope(self._lexis, column, paragraphs=column > 0, begun=text)
+        if self._on_caret_line and text[0] not in CLOSERS:
+            self._scope = Scope(self._lexis, column, paragraphs=column > 0)
 
     def _end_of_suggestion(self) -> int | None:
         """Where on the line the suggestion is over, once that shows; what repeats the rest of the line included."""
@@ -332,6 +334,8 @@ class Trimmer:
             self._scope.ended = line.rstrip().endswith(self._lexis.terminator)
         self._echo.keep(line)
         self._placing.keep(line)
+        on_fresh_line = self._fresh and self._on_caret_line
+        self._scope.keep(line, width(line) + (width(self._head) if on_fresh_line else 0))
         self._reading = reading.next_line()
         self._gap = "\n"
         if self._lines >= self._max_lines or (self._scope.ended and not (self._lexis.chains and reading.in_code)):

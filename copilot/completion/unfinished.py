@@ -34,9 +34,7 @@ def reading_after(text: str, start: Reading, lexis: Lexis) -> Reading:
 def visibly_goes_on(line: str, end: Reading, lexis: Lexis) -> bool:
     """Whether ``line``, with ``end`` open behind it, asks for a next line."""
     text = line.rstrip()
-    return bool(
-        end.open_here or end.next_line().inside or goes_on(line, lexis) or text.endswith((",", "=", "->", "=>"))
-    )
+    return bool(end.open_here or end.next_line().inside or goes_on(line, lexis) or text.endswith(("=", "->", "=>")))
 
 
 def makeshift_ends(text: str, end: Reading, lexis: Lexis, *, words: bool) -> Iterator[str]:
@@ -63,7 +61,9 @@ def makeshift_ends(text: str, end: Reading, lexis: Lexis, *, words: bool) -> Ite
     yield f"{tail};"
     if directives:
         yield f";\n{closers}{directives}\n"
-    last = text.rpartition("\n")[2].rstrip()
+    last = text.rpartition("\n")[2].strip()
+    if last.startswith("?"):
+        yield f" : x{tail};"
     if visibly_goes_on(last, end._replace(brackets=(), inside=""), lexis):
         yield f" x{tail};"
     if last.endswith((")", *_BEFORE_BODY)):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from copilot.syntax.grammar import grammar_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tree_sitter import Node, Tree
 
 _Point = tuple[int, int]
@@ -37,15 +39,31 @@ class Window:
     @cached_property
     def faults(self) -> int:
         """How many there are in the text as it is: stretches that fit no rule, and tokens that are missing."""
-        return _count(self._tree.root_node)
+        return len(list(_faults(self._tree.root_node)))
+
+    @cached_property
+    def faults_elsewhere(self) -> int:
+        """How many there are when the caret's line is left out: a line half typed may hide what is wrong below it."""
+        head = self._prefix[: self._prefix.rfind(b"\n") + 1]
+        return len(list(_faults(self._parser.parse(head + self._suffix[len(self._rest.encode()) + 1 :]).root_node)))
+
+    @cached_property
+    def faults_here(self) -> int:
+        """How many of them lie on the caret's line, in part at least."""
+        return _on_lines(self._tree.root_node, self._caret[0], self._caret[0])
 
     @cached_property
     def _caret(self) -> _Point:
         return self._prefix.count(b"\n"), len(self._prefix) - self._prefix.rfind(b"\n") - 1
 
     def faults_with(self, text: str, replaced: int = 0) -> int:
-        """The same with ``text`` in place of the first ``replaced`` characters right of the caret, on its line."""
-        return _count(self.parse_with(text, replaced).root_node)
+        """The same as ``faults`` with ``text`` in place of the first ``replaced`` characters right of the caret."""
+        return len(list(_faults(self.parse_with(text, replaced).root_node)))
+
+    def faults_here_with(self, text: str, replaced: int = 0) -> int:
+        """The same as ``faults_here`` for the lines of ``text``."""
+        row = self._caret[0]
+        return _on_lines(self.parse_with(text, replaced).root_node, row, row + text.count("\n"))
 
     def parse_with(self, text: str, replaced: int = 0) -> "Tree":
         """The tree of the window with ``text`` in place of the first ``replaced`` characters of the suffix."""
@@ -67,9 +85,15 @@ class Window:
         return self._parser.parse(self._prefix + inserted + self._suffix[taken:], tree)
 
 
-def _count(node: "Node") -> int:
+def _faults(node: "Node") -> "Iterator[Node]":
     if not node.has_error:
-        return 0
+        return
     if node.is_error or node.is_missing:
-        return 1
-    return sum(_count(child) for child in node.children)
+        yield node
+        return
+    for child in node.children:
+        yield from _faults(child)
+
+
+def _on_lines(root: "Node", first: int, last: int) -> int:
+    return sum(node.start_point.row <= last and first <= node.end_point.row for node in _faults(root))
