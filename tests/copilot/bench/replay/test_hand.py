@@ -34,7 +34,7 @@ def typed(trace: Trace) -> list[str]:
 
 def test_the_editor_indents_and_the_hand_takes_back_what_is_too_much() -> None:
     goal = "def f(a):\n    return a\n\n\nx = 1\n"
-    keys = typed(one_place(goal, 9, 29))
+    keys = typed(one_place(goal, 9, 30))
     assert keys == ["enter", *"return a", "enter", "enter", "enter", "backspace", *"x = 1"]
     inner = "def f(a):\n    if a:\n        g()\n    h()\n"
     assert typed(one_place(inner, 9, len(inner) - 1))[:8] == ["enter", *"if a:", "enter", "g"]

@@ -1,0 +1,50 @@
+"""The seam between the player and what completes."""
+
+from typing import NamedTuple, Protocol
+
+from copilot.bench.replay.editor import Buffer, Edit
+from copilot.bench.replay.log import Work
+
+
+class Ghost(NamedTuple):
+    """A suggestion at the caret: it replaces ``replaced`` characters right and ``left`` characters left of it."""
+
+    text: str
+    replaced: int = 0
+    left: int = 0
+
+
+class Screen(Protocol):
+    """Where a pipeline shows what it has. ``ghost`` is what stands there now."""
+
+    @property
+    def ghost(self) -> Ghost | None: ...
+    def show(self, ghost: Ghost | None) -> None:
+        """Put ``ghost`` at the caret as it is now, or take away what is there."""
+
+    def answered(self, seconds: float, *, through: bool) -> None:
+        """An answer to the newest key came."""
+
+
+class Opened(NamedTuple):
+    """A document that was just opened, with the caret where typing will begin."""
+
+    name: str
+    language: str
+    buffer: Buffer
+
+
+class Pipeline(Protocol):
+    """What completes in one document at a time. ``name`` is what reports call it."""
+
+    name: str
+
+    async def open(self, document: Opened, screen: Screen) -> None: ...
+    def typed(self, before: Buffer, edit: Edit, after: Buffer) -> None:
+        """A key was pressed. What the screen keeps of the ghost text is settled before; called in the loop."""
+
+    def jumped(self, before: Buffer, after: Buffer) -> None:
+        """The caret went elsewhere; nothing but blanks before it was changed."""
+
+    async def close(self) -> Work:
+        """Close the document; what it cost."""

@@ -1,0 +1,201 @@
+"""Plays one trace on one pipeline, with a user who looks at the screen. Runs on whatever clock the loop has."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+import msgspec
+
+from copilot.bench.replay.hand import Hand, Key, Press
+from copilot.bench.replay.log import Answered, Event, Hidden, Log, Pressed, Shown
+from copilot.bench.replay.pipeline import Ghost, Opened, Pipeline
+from copilot.bench.replay.screen import GhostText, continues
+from copilot.bench.replay.trace import Trace
+from copilot.bench.replay.user import User, decide
+
+_SETTLE_SECONDS = 2.0
+"""Between opening the file and the first key: someone looks at it."""
+
+_LAST_LOOK_SECONDS = 1.5
+# What sums of times are off by; without it a clock that only timers move would stand still.
+_EPSILON_MS = 0.001
+
+
+async def play(trace: Trace, pipeline: Pipeline, user: User) -> Log:
+    """Type ``trace`` to its end; what a suggestion gives need not be typed. The document is opened and closed here."""
+    player = _Player(trace, pipeline, user)
+    return await player.run()
+
+
+def keys_alone(trace: Trace) -> int:
+    """Keys that the trace takes without completions."""
+    hand, keys = Hand(trace), 0
+    while (press := hand.upcoming()) is not None:
+        hand.press(press)
+        keys += 1
+    return keys
+
+
+class _Player:
+    def __init__(self, trace: Trace, pipeline: Pipeline, user: User) -> None:
+        self._trace = trace
+        self._pipeline = pipeline
+        self._user = user
+        self._hand = Hand(trace)
+        self._screen = GhostText()
+        self._events: list[Event] = []
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._changed = asyncio.Event()
+        self._line = 0
+        # While a key is being handled, what the pipeline shows is settled at its end.
+        self._handling = False
+
+    # ---------------------------------------------------------------------------------- what the pipeline sees
+
+    @property
+    def ghost(self) -> Ghost | None:
+        return self._screen.ghost
+
+    def show(self, ghost: Ghost | None) -> None:
+        if ghost is not None and not ghost.text.strip():
+            ghost = None
+        old = self._screen.ghost
+        self._screen.put(ghost, self._now())
+        if not self._handling:
+            self._note_change(old)
+
+    def answered(self, seconds: float, *, through: bool) -> None:
+        self._events.append(Answered(at=self._now(), ms=1000 * seconds, through=through))
+
+    # --------------------------------------------------------------------------------------------------- playing
+
+    async def run(self) -> Log:
+        trace, hand = self._trace, self._hand
+        await self._pipeline.open(Opened(trace.name, trace.language, hand.buffer), self)
+        await asyncio.sleep(_SETTLE_SECONDS)
+        self._began = self._loop.time()
+        last = 0.0
+        while (press := hand.upcoming()) is not None:
+            due = last + press.gap
+            taken = await self._look_until(due)
+            if taken is not None:
+                self._accept(taken)
+            else:
+                self._press(press)
+            last = self._now()
+            # Whoever answers at once does so before the next look.
+            await asyncio.sleep(0)
+        assert hand.buffer.text == trace.goal
+        seconds = self._loop.time() - self._began
+        await asyncio.sleep(_LAST_LOOK_SECONDS)
+        work = await self._pipeline.close()
+        return Log(
+            trace=trace.name,
+            pipeline=self._pipeline.name,
+            characters=trace.characters,
+            lines=1 + sum(trace.text_of(place).count("\n") for place in range(len(trace.places))),
+            keys_alone=keys_alone(trace),
+            seconds=round(seconds, 3),
+            events=tuple(self._events),
+            work=work,
+        )
+
+    async def _look_until(self, due: float) -> Ghost | None:
+        """Wait for the time of the next key, or for a suggestion to take; ``due`` in milliseconds."""
+        while True:
+            self._changed.clear()
+            decision = decide(self._user, self._screen, self._hand.judge)
+            now = self._now()
+            if decision is not None and decision.due <= min(now + _EPSILON_MS, due):
+                return decision.ghost
+            if now >= due - _EPSILON_MS:
+                return None
+            until = due if decision is None else min(due, max(decision.due, now))
+            try:
+                async with asyncio.timeout_at(self._began + until / 1000):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+
+    def _press(self, press: Press) -> None:
+        before, old = self._hand.buffer, self._screen.ghost
+        self._hand.press(press)
+        after, edit = self._hand.buffer, press.edit
+        self._line += press.key in {Key.ENTER, Key.MOVE, Key.JUMP}
+        passed = after.before[len(after.before) - edit.over :] if edit.over else edit.typed
+        if press.key is Key.JUMP:
+            self._screen.put(None, self._now())
+        else:
+            self._screen.typed(edit, passed)
+        kept = self._screen.ghost
+        with self._settling():
+            if press.key is Key.JUMP:
+                self._pipeline.jumped(before, after)
+            else:
+                self._pipeline.typed(before, edit, after)
+        self._note_key(Pressed(at=self._now(), key=str(press.key), line=self._line), old, kept, passed)
+
+    def _accept(self, ghost: Ghost) -> None:
+        before, shown = self._hand.buffer, self._screen.ghost
+        assert shown is not None
+        edit = self._hand.accept(ghost.text, ghost.replaced, ghost.left)
+        self._line += ghost.text.count("\n")
+        rest = shown.text[len(ghost.text) :]
+        self._screen.put(Ghost(rest, shown.replaced - ghost.replaced) if rest.strip() else None, self._now())
+        kept = self._screen.ghost
+        with self._settling():
+            self._pipeline.typed(before, edit, self._hand.buffer)
+        pressed = Pressed(
+            at=self._now(),
+            key=str(Key.ACCEPT),
+            line=self._line,
+            accepted=len(ghost.text),
+            ends_line=self._hand.rest[:1] in {"", "\n"},
+        )
+        self._note_key(pressed, shown, kept, ghost.text)
+
+    @contextlib.contextmanager
+    def _settling(self) -> Iterator[None]:
+        """What a pipeline takes away and puts back while it is told of a key, nobody sees."""
+        self._handling = True
+        try:
+            yield
+        finally:
+            self._handling = False
+
+    def _note_key(self, pressed: Pressed, old: Ghost | None, kept: Ghost | None, passed: str) -> None:
+        """Note a key and what became of the screen with it."""
+        ghost = self._screen.ghost
+        self._events.append(msgspec.structs.replace(pressed, kept=ghost is not None))
+        if old is not None and kept is None:
+            self._events.append(Hidden(at=pressed.at, typed=old.text.rstrip() == passed.rstrip()))
+        elif kept is not None and ghost is None:
+            self._events.append(Hidden(at=pressed.at))
+        if ghost is not None and (kept is None or kept.text != ghost.text):
+            self._note_shown(ghost, kept)
+        self._changed.set()
+
+    def _note_change(self, old: Ghost | None) -> None:
+        ghost = self._screen.ghost
+        if ghost is None and old is not None:
+            self._events.append(Hidden(at=self._now()))
+        elif ghost is not None and (old is None or old.text != ghost.text):
+            self._note_shown(ghost, old)
+        self._changed.set()
+
+    def _note_shown(self, ghost: Ghost, old: Ghost | None) -> None:
+        verdict = self._hand.judge(ghost.text, ghost.replaced, ghost.left)
+        self._events.append(
+            Shown(
+                at=self._now(),
+                text=ghost.text,
+                fresh=old is None,
+                flicker=old is not None and not continues(old, ghost),
+                right=verdict.line > 0 or verdict.whole,
+                doubled=verdict.doubled,
+            )
+        )
+
+    def _now(self) -> float:
+        return 1000 * (self._loop.time() - self._began)
