@@ -13,6 +13,7 @@ import msgspec
 
 from copilot.bench.quality.problems import Problem, Stratum
 from copilot.bench.quality.sandbox import SECONDS, Outcome, run_program
+from copilot.syntax.window import Window
 
 FENCE = "```"
 _LEADING_BLANK = re.compile(r"(?:[ \t]*\n)+")
@@ -77,7 +78,8 @@ class Flaws(msgspec.Struct, frozen=True, kw_only=True):
 
     ``doubled_bracket``: it ends with the closing bracket that stands right of it, one too many.
     ``repeated_suffix``: it writes again what stands right of the caret or on the next line.
-    ``unparsable``: what parsed before, or would have with the gold, does not parse with it. Python only, else None.
+    ``unparsable``: what parsed before, or would have with the gold, does not parse with it; None where nothing can
+    tell.
     """
 
     doubled_bracket: bool = False
@@ -128,14 +130,19 @@ def _is_long(line: str) -> bool:
 
 
 def _unparsable(problem: Problem, text: str, replaced: int) -> bool | None:
-    if problem.language != "python":
+    before = _parses(problem.prefix + problem.suffix, problem.language)
+    if before is None:
         return None
-    if not text.strip() or _parses(filled(problem, text, replaced)):
+    if not text.strip() or _parses(filled(problem, text, replaced), problem.language):
         return False
-    return _parses(problem.prefix + problem.gold + problem.suffix) or _parses(problem.prefix + problem.suffix)
+    return before or bool(_parses(problem.prefix + problem.gold + problem.suffix, problem.language))
 
 
-def _parses(text: str) -> bool:
+def _parses(text: str, language: str) -> bool | None:
+    """None for a language whose grammar is not known. Python is compiled: its grammar forgives wrong indentation."""
+    if language != "python":
+        window = Window.of(text, "", language)
+        return None if window is None else not window.faults
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

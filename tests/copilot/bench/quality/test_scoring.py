@@ -164,5 +164,8 @@ def test_what_no_longer_parses(hole: tuple[str, str, str, Stratum], text: str, u
     assert flaws(problem(*hole), text).unparsable is unparsable
 
 
-def test_other_languages_are_not_parsed() -> None:
-    assert flaws(problem("let x = ", "1", ";\n", language="javascript"), "(") == Flaws(unparsable=None)
+def test_other_languages_are_parsed_by_their_grammar() -> None:
+    script = problem("let x = ", "f(1)", ";\n", language="javascript")
+    assert flaws(script, "g(2)") == Flaws(unparsable=False)
+    assert flaws(script, "g(2") == Flaws(unparsable=True)
+    assert flaws(problem("words ", "here", "\n", language="klingon"), "(") == Flaws(unparsable=None)
