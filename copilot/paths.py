@@ -47,6 +47,12 @@ def log_dir() -> Path:
     return home / "logs" if home else platformdirs.user_log_path(APP, appauthor=False)
 
 
+def ledger_file() -> Path:
+    """What became of suggestions: lengths, times and outcomes, no code."""
+    home = _home()
+    return (home or platformdirs.user_state_path(APP, appauthor=False)) / "suggestions.sqlite"
+
+
 def runtime_dir() -> Path:
     """Sockets and locks of this user."""
     home = _home()

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from copilot.cli import source
 from copilot.client.stats import StreamStats
-from copilot.completion.trim import Trimmer
+from copilot.completion.framing import ModelFacts
+from copilot.completion.once import complete_once
 from copilot.config.settings import Settings
-from copilot.context.request import InfillRequest
 from copilot.context.window import infill_request
 from copilot.errors import SlipstreamError
-from copilot.serve.api import HostState, InfillBody, TokenData
+from copilot.serve.api import HostState, HostStatus, InfillBody, TokenData
 from copilot.text.document import Document
 from copilot.text.position import Position, PositionEncoding
+from copilot.text.spot import Spot
 
 if TYPE_CHECKING:
     from copilot.client.host import HostClient
@@ -44,10 +45,10 @@ def run(args: argparse.Namespace) -> int:
     document = source.document_of(sys.stdin.buffer.read(), path) if args.stdin else source.read_document(path)
     line, column = locate(document, place)
     loaded = load(args.config_file, args.overrides)
-    request = infill_request(document, line, column, path=_shown_path(path))
     host_options = as_options(args.config_file, args.overrides)
-    stats = asyncio.run(_complete(request, loaded.settings, host_options, raw=args.raw))
-    if args.stats:
+    spot = Spot(document, line, column)
+    stats = asyncio.run(_complete(spot, _shown_path(path), loaded.settings, host_options, raw=args.raw))
+    if args.stats and stats is not None:
         print(describe(stats), file=sys.stderr)
     return 0
 
@@ -108,28 +109,44 @@ def describe(stats: StreamStats) -> str:
     return ", ".join(parts)
 
 
-async def _complete(request: InfillRequest, settings: Settings, host_options: list[str], *, raw: bool) -> StreamStats:
+async def _complete(
+    spot: Spot, path: str, settings: Settings, host_options: list[str], *, raw: bool
+) -> StreamStats | None:
+    """How the stream went that the suggestion came from; None where none came about."""
     from copilot.client.host import HostClient
 
-    limits = settings.completion
-    trimmer = Trimmer(request.prefix, request.suffix, request.language, limits.max_lines)
     async with HostClient(host_options=host_options) as client:
         await client.ensure_running()
-        await _wait_ready(client, settings.model.completion)
-        stats = StreamStats()
-        shown = False
-        async with client.infill(InfillBody.asking(request, max_tokens=limits.max_tokens)) as stream:
-            async for event in stream:
-                stats.add(event)
-                if isinstance(event, TokenData):
-                    shown = _show(event.text if raw else trimmer.feed(event.text), sys.stdout) or shown
-                    if trimmer.done and not raw:
-                        break
-        if not raw:
-            shown = _show(trimmer.finish(), sys.stdout) or shown
+        status = await _wait_ready(client, settings.model.completion)
+        stats: StreamStats | None
+        if raw:
+            stats, shown = await _stream_raw(client, spot, path, settings)
+        else:
+            model = ModelFacts(status.order)
+            once = await complete_once(
+                client,
+                spot,
+                model=model,
+                settings=settings.completion,
+                path=path,
+                grow=lambda text: _show(text, sys.stdout),
+            )
+            stats, shown = once.stats, once.suggestion is not None
     if shown and sys.stdout.isatty():
         print()
     return stats
+
+
+async def _stream_raw(client: "HostClient", spot: Spot, path: str, settings: Settings) -> tuple[StreamStats, bool]:
+    """What the model writes, and whether it wrote anything."""
+    request = infill_request(spot.document, spot.line, spot.column, path=path)
+    stats, shown = StreamStats(), False
+    async with client.infill(InfillBody.asking(request, max_tokens=settings.completion.max_tokens)) as stream:
+        async for event in stream:
+            stats.add(event)
+            if isinstance(event, TokenData):
+                shown = _show(event.text, sys.stdout) or shown
+    return stats, shown
 
 
 def _show(text: str, output: TextIO) -> bool:
@@ -139,7 +156,7 @@ def _show(text: str, output: TextIO) -> bool:
     return bool(text)
 
 
-async def _wait_ready(client: "HostClient", model: str) -> None:
+async def _wait_ready(client: "HostClient", model: str) -> HostStatus:
     """Until the model is loaded; what the host is busy with goes to standard error, once each.
 
     So does that it has another one than ``model``: a host keeps the settings that it was started with.
@@ -158,3 +175,4 @@ async def _wait_ready(client: "HostClient", model: str) -> None:
         if status.state is HostState.STARTING and status.detail not in ("", last):
             last = status.detail
             print(f"slipstream complete: {last} ...", file=sys.stderr, flush=True)
+    return status

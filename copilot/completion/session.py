@@ -1,86 +1,437 @@
-"""What one document's completions have to do with each other: events go in, decisions come out.
+"""One document's completions: events go in, decisions come out.
 
-No I/O, no clock, no text of its own: the caller cancels, sends and answers. One session per open document.
+No I/O and no clock: the caller passes the time in seconds, carries the actions out, and calls :meth:`Session.wake`
+when ``next_wake`` has come. What it is about: a generation is kept for as long as nothing typed contradicts it.
+Cancelling at every key shows nothing at all once an answer takes longer than the gap between two keys.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from enum import Enum, auto
 
+from copilot.completion.actions import Action, Answer, Grow, Note, Start, Stop
+from copilot.completion.follow import follow, remainder
+from copilot.completion.framing import UNKNOWN_MODEL, Framing, ModelFacts, Prompt
+from copilot.completion.life import Life, Moment, Outcome
+from copilot.completion.offers import Offers
+from copilot.completion.run import Kind, Run
+from copilot.completion.speed import Speed
+from copilot.completion.suggestion import End, Offer, Suggestion
+from copilot.completion.trigger import Pace, quiet_at
+from copilot.config.settings import CompletionSettings
+from copilot.context.frame import PREFIX
 from copilot.context.request import CaretPlace, caret_place
+from copilot.serve.api import InfillBody, Lane, ProgressData
+from copilot.text.document import Change, Document
+from copilot.text.spot import Spot
+
+IDLE = 0.4
+"""Seconds without an event after which the best prompt is prefilled ahead."""
+
+READING = 0.3
+"""Seconds that a suggestion is on screen before what follows it is prefetched: who types on does not need it."""
+
+ORPHANED = 0.6
+"""Seconds a generation goes on that nobody waits for: the next request may be on its way."""
+
+ALTERNATIVES = 3.0
+"""Seconds after which someone who asked for several candidates gets those that are there."""
+
+_AHEAD_TOKENS = 24
+"""Fewer new tokens are not worth a prefill of their own."""
+
+_LONGEST_ANSWER = 2.0
+"""Seconds of decoding: a slow machine gets fewer lines."""
+
+_LEAST_TOKENS = 24
+_DEADLINE_MS = 5_000
+_INVOKED_DEADLINE_MS = 60_000
+_ALTERNATIVE_TEMPERATURE = 0.8
+_ENDS = {"length": End.CUT, "cancelled": End.BROKEN}
+_BY_EDITOR = ")]}\"'`>;, "
+"""What an editor may put or skip right of the caret while someone types along a line."""
 
 
-class Decision(NamedTuple):
-    """How to serve a request.
-
-    ``generation`` names it from now on; ``cancel`` names the one it makes pointless. ``place`` goes into the
-    :class:`~copilot.context.request.InfillRequest`: it decides the order of the prompt.
-    """
-
-    generation: int
-    place: CaretPlace
-    cancel: int | None
+class _Timer(Enum):
+    PAUSE = auto()
+    ORPHAN = auto()
+    READING = auto()
+    IDLE = auto()
+    ALTERNATIVES = auto()
 
 
-class _Line(NamedTuple):
-    """What stays while someone types along a line."""
+class _Waiting:
+    """A request that is not answered yet. ``asked``: the generation that was started for this very place."""
 
-    number: int
-    rest: str
-
-
-class _Live(NamedTuple):
-    generation: int
-    version: int
+    def __init__(self, id: int, spot: Spot, since: float, *, invoked: bool, streaming: bool) -> None:
+        self.id = id
+        self.spot = spot
+        self.since = since
+        self.invoked = invoked
+        self.streaming = streaming
+        self.asked: int | None = None
+        self.retried = False
+        self.grown: tuple[Suggestion, ...] = ()
+        self.tries = 0
 
 
 class Session:
-    """At most one live generation; a newer request, an edit or a close supersedes it.
+    """``name`` tells the host's sessions apart. At most one request waits; what runs is kept while it may still fit."""
 
-    The caret's place is frozen while someone types along a line, that is, as long as neither the line nor the text
-    behind the caret on it changes: a fresh line becomes a line end with its first letter, and another order of the
-    prompt would throw the KV cache away.
-    """
-
-    def __init__(self) -> None:
-        self._live: _Live | None = None
-        self._last_generation = 0
-        self._line: _Line | None = None
+    def __init__(
+        self, name: str, settings: CompletionSettings, speed: Speed, model: ModelFacts = UNKNOWN_MODEL
+    ) -> None:
+        self.settings = settings
+        self._name = name
+        self._speed = speed
+        self._framing = Framing(settings, speed, model)
+        self._offers = Offers()
+        self._life = Life()
+        self._pace = Pace()
+        self._generations = 0
+        self._waiting: _Waiting | None = None
+        self._timers: dict[_Timer, float] = {}
+        self._spot: Spot | None = None
+        self._path: str | None = None
+        self._line: tuple[int, str] | None = None
         self._place = CaretPlace.LINE_END
 
     @property
-    def live(self) -> int | None:
-        """The generation that is running, if one is."""
-        return self._live.generation if self._live else None
+    def running(self) -> tuple[int, ...]:
+        """The generations that run."""
+        return tuple(self._offers.runs)
 
-    def request(self, version: int, line: int, column: int, prefix: str, suffix: str) -> Decision:
-        """A completion is asked for at ``line`` and ``column`` of ``version``, between ``prefix`` and ``suffix``."""
-        del column  # Typing along a line changes it, and nothing is decided by it yet.
-        cancel = self._supersede()
-        self._follow(_Line(line, suffix.partition("\n")[0].rstrip()), prefix, suffix)
-        self._last_generation += 1
-        self._live = _Live(self._last_generation, version)
-        return Decision(self._last_generation, self._place, cancel)
+    @property
+    def next_wake(self) -> float | None:
+        """When :meth:`wake` wants to be called, if nothing comes before."""
+        kept = self._life.next_due
+        return min([*self._timers.values(), *([] if kept is None else [kept])], default=None)
 
-    def edited(self, version: int) -> int | None:
-        """The document is now at ``version``. Returns the generation to cancel: its answer would be for old text."""
-        return self._supersede() if self._live and self._live.version != version else None
+    def configure(self, settings: CompletionSettings, model: ModelFacts) -> None:
+        self.settings = settings
+        self._framing.configure(settings, model)
 
-    def finished(self, generation: int) -> bool:
-        """A generation ended by itself. False when it had been superseded, so that its answer is not wanted."""
-        wanted = self._live is not None and self._live.generation == generation
-        if wanted:
-            self._live = None
-        return wanted
+    def restarted(self) -> None:
+        """The engine was started anew: nothing is warm."""
+        self._framing.cold()
 
-    def closed(self) -> int | None:
-        """The document was closed. Returns the generation to cancel."""
-        self._line = None
+    # ---------------------------------------------------------------------------------------------- from the editor
+
+    def request(
+        self,
+        id: int,
+        spot: Spot,
+        now: float,
+        *,
+        invoked: bool = False,
+        streaming: bool = False,
+        path: str | None = None,
+    ) -> list[Action]:
+        """A suggestion is wanted at ``spot``. An older request that still waits is answered with None."""
+        actions = self._supersede()
+        self._timers.pop(_Timer.ORPHAN, None)
+        self._go_to(spot, path)
+        self._waiting = _Waiting(id, spot, now, invoked=invoked, streaming=streaming)
+        actions += self._stop(self._offers.contradicted(spot))
+        delivered = self._deliver(self._waiting, now)
+        if delivered or self._offers.awaited(spot):
+            return actions + delivered
+        if not invoked and quiet_at(spot, self.settings) is not None:
+            return actions + self._answer(self._waiting, ())
+        return actions + self._consider(self._waiting, now)
+
+    def abandoned(self, id: int, now: float) -> list[Action]:
+        """The client does not want the answer to request ``id`` any more.
+
+        What runs goes on for a moment: clients cancel with every key, and the next request may well go on with it.
+        """
+        if self._waiting is not None and self._waiting.id == id:
+            self._supersede()
+            self._timers[_Timer.ORPHAN] = now + ORPHANED
+        return []
+
+    def edited(self, document: Document, changes: Sequence[Change], spot: Spot | None, now: float) -> list[Action]:
+        """``changes`` made ``document``; ``spot``: where the caret probably is now, None where that is not known."""
+        self._pace.key(now)
+        for change in changes:
+            if change.range is not None:
+                added = change.text.count("\n") - (change.range.end.line - change.range.start.line)
+                self._framing.shifted(change.range.start.line, added)
+        actions = self._supersede()
+        actions += self._stop(self._offers.of_kind(Kind.AHEAD))
+        actions += self._noted(self._life.edited(changes, self._spot, spot, now))
+        if spot is not None:
+            self._go_to(spot, self._path)
+            actions += self._stop(self._offers.contradicted(spot))
+        else:
+            self._spot = None
+        if self._offers.writing:
+            self._timers[_Timer.ORPHAN] = now + ORPHANED
+        self._timers[_Timer.IDLE] = now + IDLE
+        self._timers.pop(_Timer.READING, None)
+        return actions
+
+    def moved(self, spot: Spot, now: float, *, path: str | None = None) -> list[Action]:
+        """The caret rests at ``spot`` and nothing was typed: a file was opened, a popup closed, someone clicked."""
+        waiting, screen = self._waiting, self._offers.on_screen
+        if waiting is not None and _same(waiting.spot, spot):
+            return []
+        actions = self._supersede()
+        if screen is not None and follow(screen[0], spot) is None:
+            actions += self._noted(self._life.dismissed())
+            self._offers.on_screen = None
+        self._go_to(spot, path)
+        actions += self._stop(self._offers.contradicted(spot))
+        return actions + self._prefill_ahead(now)
+
+    def closed(self) -> list[Action]:
+        """The document was closed, or is out of step."""
+        actions = self._supersede() + self._stop(list(self._offers.runs.values()))
+        self._timers.clear()
+        self._spot = self._offers.on_screen = None
+        return actions
+
+    # ------------------------------------------------------------------------------------------------ from the host
+
+    def progressed(self, generation: int, data: ProgressData) -> None:
+        if (run := self._offers.runs.get(generation)) is not None:
+            run.progressed(data)
+
+    def text(self, generation: int, text: str, now: float) -> list[Action]:
+        """The next text of a stream."""
+        run = self._offers.runs.get(generation)
+        if run is None:
+            return []
+        if run.text(text, now, self._speed):
+            return [Stop(generation), *self.finished(generation, now)]
+        stopped = self._stop(self._offers.contradicted(self._spot)) if self._spot is not None else []
+        return stopped + self._go_on(now)
+
+    def finished(self, generation: int, now: float, reason: str = "stop") -> list[Action]:
+        """A stream came to its end; ``reason`` as in ``DoneData``."""
+        run = self._offers.runs.pop(generation, None)
+        if run is None:
+            return []
+        run.finish(self._speed, _ENDS.get(reason, End.WHOLE))
+        self._framing.warmed(run.prompt.request, run.share)
+        if reason != "cancelled":
+            self._offers.keep(run)
+        return self._retry(run, now) or self._go_on(now)
+
+    def failed(self, generation: int, now: float) -> list[Action]:
+        """A stream broke. What came of it stays: an answer that takes it back would only flicker."""
+        run = self._offers.runs.pop(generation, None)
+        if run is None:
+            return []
+        run.finish(self._speed, End.BROKEN)
+        self._offers.keep(run)
+        if run.offer.text.strip() or run.kind in {Kind.AHEAD, Kind.PREFETCH}:
+            return self._go_on(now)
         return self._supersede()
 
-    def _supersede(self) -> int | None:
-        live, self._live = self.live, None
-        return live
+    def wake(self, now: float) -> list[Action]:
+        """Time went by."""
+        due = {timer for timer, at in self._timers.items() if at <= now}
+        self._timers = {timer: at for timer, at in self._timers.items() if timer not in due}
+        waiting, actions = self._waiting, []
+        if _Timer.PAUSE in due and waiting is not None:
+            actions += self._ask(waiting, now)
+        if _Timer.ALTERNATIVES in due and waiting is not None:
+            actions += self._stop(self._offers.of_kind(Kind.ALTERNATIVE))
+            actions += self._answer(waiting, self._offers.at(waiting.spot)[: self.settings.candidates])
+        if _Timer.ORPHAN in due and waiting is None:
+            actions += self._stop(self._offers.of_kind(Kind.MAIN, Kind.RETRY))
+        if _Timer.READING in due:
+            actions += self._prefetch(now)
+        if _Timer.IDLE in due:
+            actions += self._prefill_ahead(now)
+        if self._spot is not None:
+            actions += self._noted(self._life.kept(self._spot.document, now))
+        return actions
 
-    def _follow(self, line: _Line, prefix: str, suffix: str) -> None:
+    # ------------------------------------------------------------------------------------------------------ serving
+
+    def _go_on(self, now: float) -> list[Action]:
+        """Something came, or came to an end: give the request that waits what there is for it, or begin anew."""
+        waiting = self._waiting
+        if waiting is None:
+            return []
+        delivered = self._deliver(waiting, now)
+        if delivered or self._offers.awaited(waiting.spot) or _Timer.PAUSE in self._timers:
+            return delivered
+        # Unless it was asked for, it waited for a generation that someone typed beyond.
+        return self._consider(waiting, now) if waiting.asked is None else self._answer(waiting, ())
+
+    def _deliver(self, waiting: _Waiting, now: float) -> list[Action]:
+        """Show what can be shown at the place that waits; nothing when there is nothing yet."""
+        found = self._offers.at(waiting.spot)
+        if not found:
+            return []
+        (offer, suggestion), grows = found[0], not found[0][0].complete
+        actions = self._show(offer, suggestion, waiting, now)
+        if waiting.invoked:
+            found = found[: self.settings.candidates]
+            actions += [] if grows else self._look_for_more(waiting, len(found), now)
+            grows = grows or bool(self._offers.of_kind(Kind.ALTERNATIVE))
+        else:
+            found = found[:1]
+            grows = grows and waiting.streaming
+        if not grows:
+            return actions + self._answer(waiting, found)
+        suggestions = tuple(one for _, one in found)
+        if waiting.streaming and suggestions != waiting.grown:
+            waiting.grown = suggestions
+            actions.append(Grow(waiting.id, suggestions))
+        return actions
+
+    def _answer(self, waiting: _Waiting, found: Sequence[tuple[Offer, Suggestion]]) -> list[Action]:
+        self._supersede()
+        offer = found[0][0] if found else None
+        suggestions = tuple(suggestion for _, suggestion in found)
+        if offer is None:
+            return [Answer(waiting.id, suggestions, waiting.asked)]
+        return [Answer(waiting.id, suggestions, offer.generation, offer.gave_up)]
+
+    def _show(self, offer: Offer, suggestion: Suggestion, waiting: _Waiting, now: float) -> list[Action]:
+        self._offers.on_screen = (offer, suggestion)
+        if self.settings.prefetch:
+            self._timers[_Timer.READING] = now + READING
+        return self._noted(self._life.show(offer, suggestion, waiting.spot, self._place, now - waiting.since))
+
+    def _look_for_more(self, waiting: _Waiting, known: int, now: float) -> list[Action]:
+        """Other candidates for someone who asked, one at a time: they share the slot that holds the prompt."""
+        wanted = self.settings.candidates
+        if known >= wanted or waiting.tries >= wanted or self._offers.of_kind(Kind.ALTERNATIVE):
+            return []
+        if not waiting.tries:
+            self._timers[_Timer.ALTERNATIVES] = now + ALTERNATIVES
+        waiting.tries += 1
+        prompt = self._framing.plan(waiting.spot, self._place, self._budget, path=self._path)
+        return self._start(Kind.ALTERNATIVE, waiting.spot, prompt, now, seed=waiting.tries)
+
+    # ------------------------------------------------------------------------------------------------------- asking
+
+    def _consider(self, waiting: _Waiting, now: float) -> list[Action]:
+        """Ask now, or wait for a pause where the first line would come late."""
+        prompt = self._framing.plan(waiting.spot, self._place, self._budget, path=self._path)
+        first_line = self._speed.first_line(prompt.new_tokens)
+        wait = 0.0 if waiting.invoked else self._pace.wait(waiting.spot.line, first_line, self._budget)
+        if wait <= 0:
+            return self._ask(waiting, now)
+        self._timers[_Timer.PAUSE] = now + wait
+        if prompt.new_tokens < _AHEAD_TOKENS:
+            return []
+        # Whatever is typed next, its prompt begins with this one.
+        stopped = self._stop(list(self._offers.runs.values()))
+        return stopped + self._start(Kind.AHEAD, waiting.spot, prompt, now)
+
+    def _ask(self, waiting: _Waiting, now: float) -> list[Action]:
+        self._timers.pop(_Timer.PAUSE, None)
+        actions = self._stop(list(self._offers.runs.values()))
+        prompt = self._framing.plan(waiting.spot, self._place, self._budget, path=self._path)
+        actions += self._start(Kind.MAIN, waiting.spot, prompt, now)
+        waiting.asked = self._generations
+        return actions
+
+    def _retry(self, run: Run, now: float) -> list[Action]:
+        """Ask again without the suffix where all that came was a copy of it, or did not fit here."""
+        waiting, request = self._waiting, run.prompt.request
+        if run.kind is not Kind.MAIN or not run.refused or waiting is None or waiting.retried:
+            return []
+        if request.layout == PREFIX or not request.suffix.strip() or self._offers.at(waiting.spot):
+            return []
+        prompt = self._framing.retry(waiting.spot, path=self._path)
+        actions = self._start(Kind.RETRY, waiting.spot, prompt, now)
+        waiting.retried, waiting.asked = True, self._generations
+        return actions
+
+    def _prefetch(self, now: float) -> list[Action]:
+        """Make what follows the suggestion on screen, which someone seems to be reading."""
+        if self._offers.on_screen is None or self._spot is None or self._waiting is not None or self._offers.writing:
+            return []
+        offer, _ = self._offers.on_screen
+        match = follow(offer, self._spot)
+        suggestion = remainder(offer, match) if match is not None else None
+        if suggestion is None:
+            return []
+        spot = self._spot.after(suggestion.text, suggestion.replaced)
+        if self._offers.at(spot):
+            return []
+        place = self._place if spot.line == self._spot.line else caret_place(spot.head, spot.rest)
+        stopped = self._stop(list(self._offers.runs.values()))
+        prompt = self._framing.plan(spot, place, self._budget, path=self._path)
+        return stopped + self._start(Kind.PREFETCH, spot, prompt, now)
+
+    def _prefill_ahead(self, now: float) -> list[Action]:
+        """Compute the best prompt for where the caret is, while nobody waits."""
+        if self._spot is None or self._waiting is not None or self._offers.runs:
+            return []
+        prompt = self._framing.ahead(self._spot, self._place, path=self._path)
+        if prompt.new_tokens < _AHEAD_TOKENS:
+            return []
+        return self._start(Kind.AHEAD, self._spot, prompt, now)
+
+    def _start(self, kind: Kind, spot: Spot, prompt: Prompt, now: float, *, seed: int | None = None) -> list[Action]:
+        self._generations += 1
+        run = Run(self._generations, kind, spot, prompt, since=now, max_lines=self.settings.max_lines)
+        self._offers.runs[run.generation] = run
+        invoked = self._waiting is not None and self._waiting.invoked
+        tokens = self.settings.max_tokens
+        if not invoked:
+            tokens = min(tokens, max(_LEAST_TOKENS, self._speed.longest(_LONGEST_ANSWER, tokens)))
+        body = InfillBody.asking(
+            prompt.request,
+            session=self._name,
+            lane=Lane.BACKGROUND if kind in {Kind.AHEAD, Kind.PREFETCH} else Lane.INLINE,
+            max_tokens=tokens if run.writes else 0,
+            temperature=0.0 if seed is None else _ALTERNATIVE_TEMPERATURE,
+            seed=seed,
+            deadline_ms=_INVOKED_DEADLINE_MS if invoked else _DEADLINE_MS,
+        )
+        return [Start(run.generation, body, invoked)]
+
+    # ------------------------------------------------------------------------------------------------- letting go of
+
+    def _supersede(self) -> list[Action]:
+        """The request that waits is pointless now."""
+        waiting, self._waiting = self._waiting, None
+        for timer in (_Timer.PAUSE, _Timer.ALTERNATIVES):
+            self._timers.pop(timer, None)
+        return [] if waiting is None else [Answer(waiting.id, None)]
+
+    def _stop(self, runs: Sequence[Run]) -> list[Action]:
+        for run in runs:
+            del self._offers.runs[run.generation]
+            share = run.share
+            run.finish(self._speed, End.BROKEN)
+            self._framing.warmed(run.prompt.request, share)
+            self._offers.keep(run)
+        return [Stop(run.generation) for run in runs]
+
+    # ------------------------------------------------------------------------------------------------------- details
+
+    @property
+    def _budget(self) -> float:
+        return self.settings.budget_ms / 1000
+
+    def _noted(self, moments: Iterable[Moment]) -> list[Action]:
+        notes: list[Action] = []
+        for moment in moments:
+            if moment.outcome is Outcome.REJECTED and self._spot is not None:
+                self._pace.rejected(self._spot.line)
+            elif moment.outcome in {Outcome.ACCEPTED, Outcome.PARTIALLY_ACCEPTED}:
+                self._pace.accepted()
+            notes.append(Note(moment))
+        return notes
+
+    def _go_to(self, spot: Spot, path: str | None) -> None:
+        """The caret's place is frozen while someone types along a line: a fresh line becomes a line end with its first
+        letter, and another order of the prompt would throw the KV cache away."""
+        self._spot, self._path = spot, path
+        line = (spot.line, spot.rest.strip(_BY_EDITOR))
         if line != self._line:
             self._line = line
-            self._place = caret_place(prefix, suffix)
+            self._place = caret_place(spot.head, spot.rest)
+
+
+def _same(one: Spot, other: Spot) -> bool:
+    return (one.line, one.column, one.document.version) == (other.line, other.column, other.document.version)

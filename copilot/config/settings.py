@@ -56,6 +56,22 @@ class CompletionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     ] = ()
     max_tokens: Annotated[int, Meta(ge=1, le=2048, description="Longest completion, in tokens.")] = 96
     max_lines: Annotated[int, Meta(ge=1, le=200, description="Longest completion, in lines.")] = 12
+    budget_ms: Annotated[
+        int,
+        Meta(
+            ge=20,
+            le=10_000,
+            description="When the first line should be there, in milliseconds after the key. On a slow machine a shorter "
+            "prompt is sent to keep it, and where even that is late a pause in typing is waited for.",
+        ),
+    ] = 250
+    candidates: Annotated[
+        int, Meta(ge=1, le=5, description="Suggestions to choose from when one is asked for explicitly.")
+    ] = 3
+    comments: Annotated[bool, Meta(description="Suggest inside comments too.")] = True
+    prefetch: Annotated[
+        bool, Meta(description="While a suggestion is being read, make the one that follows when it is accepted.")
+    ] = True
     prefix_tokens: Annotated[int, Meta(ge=64, le=65_536, description="Text before the caret that the model sees.")] = (
         768
     )

@@ -32,7 +32,7 @@ def infill_request(
     """
     return InfillRequest(
         prefix=_for_model(_prefix(document.lines, line, column)),
-        suffix=_suffix(document.lines, line, column),
+        suffix=suffix_text(document.lines, line, column),
         snippets=tuple(snippets),
         path=path,
         language=document.language,
@@ -60,18 +60,18 @@ def _prefix(lines: Sequence[str], line: int, column: int) -> str:
     return begun[left_out:]
 
 
-def _suffix(lines: Sequence[str], line: int, column: int) -> str:
-    """At most ``SUFFIX_CHARACTERS`` from at most ``SUFFIX_LINES``, to a line's end where that leaves half of it."""
-    pieces, size = [lines[line][column : column + SUFFIX_CHARACTERS + 1]], 0
+def suffix_text(lines: Sequence[str], line: int, column: int, characters: int = SUFFIX_CHARACTERS) -> str:
+    """At most so many ``characters`` from at most ``SUFFIX_LINES``, to a line's end where that leaves half of it."""
+    pieces, size = [lines[line][column : column + characters + 1]], 0
     for following in lines[line + 1 : line + SUFFIX_LINES]:
         size += len(pieces[-1])
-        if size > SUFFIX_CHARACTERS:
+        if size > characters:
             break
-        pieces.append(following[: SUFFIX_CHARACTERS + 1])
+        pieces.append(following[: characters + 1])
     text = _for_model("".join(pieces))
-    if len(text) <= SUFFIX_CHARACTERS:
+    if len(text) <= characters:
         return text
-    return text[: text.rfind("\n", SUFFIX_CHARACTERS // 2, SUFFIX_CHARACTERS) + 1 or SUFFIX_CHARACTERS]
+    return text[: text.rfind("\n", characters // 2, characters) + 1 or characters]
 
 
 def _for_model(text: str) -> str:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from copilot.completion.framing import UNKNOWN_MODEL, ModelFacts
 from copilot.errors import SlipstreamError
 from copilot.serve.api import HostState, HostStatus
 from copilot_lsp.progress import WorkDone
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# How long a request waits for a host that is still loading: someone who asked waits, someone who types does not.
+_AUTOMATIC_WAIT_SECONDS = 1.0
+_INVOKED_WAIT_SECONDS = 30.0
 _POLL_SECONDS = 0.3
 # Starting a process that fails is not for every keystroke.
 _FIRST_RETRY_SECONDS = 1.0
@@ -24,8 +28,8 @@ class HostLink:
     """Keeps the host running and says when it can be asked.
 
     ``connect`` makes the client, in a thread and on first use only: importing it takes longer than an editor should
-    wait for anything. ``tell`` is given what goes wrong in the background, ``ready`` the status of a host that was
-    found ready.
+    wait for anything. ``tell`` is given what goes wrong, ``ready`` the status of a host that was found ready;
+    ``recovered`` is called when an answer shows that it works.
     """
 
     def __init__(
@@ -34,11 +38,14 @@ class HostLink:
         work_done: Callable[[], WorkDone],
         tell: Callable[[SlipstreamError], None],
         ready: Callable[[HostStatus], None],
+        recovered: Callable[[], None],
     ) -> None:
+        self.model = UNKNOWN_MODEL
         self._connect = connect
         self._work_done = work_done
         self._tell = tell
         self._ready = ready
+        self._recovered = recovered
         self._client: HostClient | None = None
         self._answering = False
         self._task: asyncio.Task[None] | None = None
@@ -52,16 +59,22 @@ class HostLink:
             return
         self._task = asyncio.create_task(self._bring_up(), name="bring up host")
 
-    async def client(self, seconds: float) -> "HostClient | None":
-        """The host's client, once the host can answer; None when it cannot, or not within ``seconds``."""
+    async def host(self, *, invoked: bool) -> "HostClient | None":
+        """The host's client, once the host can answer; None when it cannot, or not as soon as a request may wait."""
+        seconds = _INVOKED_WAIT_SECONDS if invoked else _AUTOMATIC_WAIT_SECONDS
         self.start()
         if not self._answering and self._task is not None:
             await asyncio.wait([self._task], timeout=seconds)
         return self._client if self._answering else None
 
-    def lost(self) -> None:
+    def failed(self, error: SlipstreamError) -> None:
         """A request found that the host cannot answer: look again before the next one."""
         self._answering = False
+        self._tell(error)
+
+    def answered(self) -> None:
+        """A request was answered as it should be."""
+        self._recovered()
 
     async def close(self) -> None:
         if self._task is not None:
@@ -109,6 +122,8 @@ class HostLink:
                     error = status.error
                     self._tell(SlipstreamError(error.message, hint=error.hint, code=error.code))
                 if status.state is HostState.READY:
+                    if status.order:
+                        self.model = ModelFacts(status.order)
                     self._ready(status)
                 if status.state in {HostState.FAILED, HostState.READY}:
                     return True

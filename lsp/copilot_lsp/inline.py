@@ -1,234 +1,116 @@
-"""``textDocument/inlineCompletion``: from an editor's question to the host's stream and back."""
+"""``textDocument/inlineCompletion``: from an editor's question to a document's completer and back."""
 
-import asyncio
 import secrets
-from collections.abc import Awaitable, Coroutine
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING
 
-import msgspec
 from lsprotocol import types
 
-from copilot.client.stats import StreamStats
-from copilot.completion.session import Decision, Session
-from copilot.completion.trim import Trimmer
-from copilot.context.request import InfillRequest
-from copilot.context.window import infill_request
+from copilot.completion.completer import Asked, Completer, Facts
+from copilot.completion.speed import Speed
+from copilot.completion.suggestion import Suggestion
 from copilot.errors import SlipstreamError
-from copilot.serve.api import InfillBody, TokenData
+from copilot.text.document import Change, Document
+from copilot.text.line_ends import to_newlines
+from copilot.text.spot import Spot
 from copilot_lsp.caret import Caret, locate
-from copilot_lsp.messages import InlineCompletionParams, Json, RequestId
+from copilot_lsp.messages import DidMoveCaretParams, InlineCompletionParams, Json, RequestId
 
 if TYPE_CHECKING:
-    from copilot.client.host import HostClient
-    from copilot_lsp.protocol import Protocol
     from copilot_lsp.server import Server
 
 STATS = "slipstream/completionStats"
 
-# How long a request waits for a host that is still loading: someone who asked waits, someone who types does not.
-_AUTOMATIC_WAIT_SECONDS = 1.0
-_INVOKED_WAIT_SECONDS = 30.0
-_AUTOMATIC_DEADLINE_MS = 5_000
-_INVOKED_DEADLINE_MS = 60_000
-# The host left, as it does when it was idle for long; the next one can be asked at once.
-_GONE = frozenset({"host_lost", "server_draining", "starting"})
-
-
-class Question(NamedTuple):
-    """Everything an answer depends on, as it was when the request came."""
-
-    id: RequestId
-    caret: Caret
-    request: InfillRequest
-    session: str
-    invoked: bool
-    partial_token: str | int | None
-    max_tokens: int
-    max_lines: int
-
-
-class _Live:
-    """A request that is being answered."""
-
-    def __init__(self) -> None:
-        self._pointless = False
-        self._task: asyncio.Task[object] | None = None
-
-    def supersede(self) -> None:
-        if self._task is None:
-            self._pointless = True
-        elif not self._task.cancelling():  # else the client's own cancel came first, and gets its own answer
-            self._pointless = True
-            self._task.cancel()
-
-    async def answer(self, work: Coroutine[Any, Any, Json | None]) -> Json | None:
-        """What ``work`` returns; None as soon as it is superseded."""
-        self._task = asyncio.current_task()
-        try:
-            if not self.superseded():
-                return await work
-        except asyncio.CancelledError:
-            if not self.superseded():
-                raise
-        finally:
-            work.close()
-        return None
-
-    def superseded(self) -> bool:
-        return self._pointless
-
-
-class _Typing:
-    """What goes on in one open document. ``name`` tells the host's sessions apart: two editors may have one file."""
-
-    def __init__(self) -> None:
-        self.session = Session()
-        self.name = secrets.token_hex(8)
-        self._live: dict[int, _Live] = {}
-
-    def begin(self, decision: Decision) -> _Live:
-        self.end(decision.cancel)
-        live = self._live[decision.generation] = _Live()
-        return live
-
-    def end(self, generation: int | None) -> None:
-        """Have a superseded request answered with null; its stream closes at once, so the engine stops."""
-        if generation is not None and (live := self._live.pop(generation, None)) is not None:
-            live.supersede()
-
-    def finished(self, generation: int) -> None:
-        self.session.finished(generation)
-        self._live.pop(generation, None)
-
 
 class InlineCompletions:
-    """At most one live request a document; a newer one, an edit or a close ends it with the answer null."""
+    """One completer a document. A newer request, an edit or a close ends what waits with the answer null."""
 
     def __init__(self, server: "Server") -> None:
         self._server = server
-        self._typing: dict[str, _Typing] = {}
+        self._completers: dict[str, Completer] = {}
+        self._speed = Speed()
 
-    def edited(self, uri: str, version: int) -> None:
-        if (typing := self._typing.get(uri)) is not None:
-            typing.end(typing.session.edited(version))
+    def edited(self, document: Document, changes: Sequence[Change]) -> None:
+        if (completer := self._completers.get(document.uri)) is not None:
+            completer.edited(document, changes, self._behind(document, changes))
+
+    def moved(self, params: DidMoveCaretParams) -> None:
+        """The caret rests somewhere: prefill there, so that the first key is answered soon."""
+        server, uri = self._server, params.text_document.uri
+        document = self._document(uri)
+        if document is not None:
+            line, column = document.split_at(params.position, server.documents.encoding)
+            self._completer(uri).moved(Spot(document, line, column), path=server.shown_path(uri))
 
     def closed(self, uri: str) -> None:
-        if (typing := self._typing.pop(uri, None)) is not None:
-            typing.end(typing.session.closed())
+        if (completer := self._completers.pop(uri, None)) is not None:
+            completer.close()
 
     def complete(self, request_id: RequestId, params: InlineCompletionParams) -> Awaitable[Json | None]:
         """Take what the answer depends on before the next message can change it; answer later."""
         server, uri = self._server, params.text_document.uri
-        caret = self._caret(params)
+        document = self._document(uri)
+        caret = None if document is None else locate(document, params, server.documents.encoding)
         if caret is None:
             return _nothing()
-        typing = self._typing.setdefault(uri, _Typing())
-        request = infill_request(caret.document, caret.line, caret.column, path=server.shown_path(uri))
-        decision = typing.session.request(
-            caret.document.version, caret.line, caret.column, request.prefix, request.suffix
-        )
-        question = Question(
-            id=request_id,
-            caret=caret,
-            request=msgspec.structs.replace(request, place=decision.place),
-            session=typing.name,
-            invoked=params.invoked,
-            partial_token=params.partial_result_token,
-            max_tokens=server.completion.max_tokens,
-            max_lines=server.completion.max_lines,
-        )
-        return self._answer_or_null(question, typing, decision.generation, typing.begin(decision))
+        token, protocol = params.partial_result_token, server.protocol
 
-    def _caret(self, params: InlineCompletionParams) -> Caret | None:
+        def grow(suggestions: Sequence[Suggestion]) -> None:
+            value = {"token": token, "value": caret.answer(suggestions)}
+            protocol.notify_plain(types.PROGRESS, value, droppable=True)
+
+        asked = self._completer(uri).ask(
+            Spot(caret.document, caret.line, caret.column),
+            invoked=params.invoked,
+            path=server.shown_path(uri),
+            grow=None if token is None else grow,
+        )
+        return self._answer(request_id, caret, asked)
+
+    async def _answer(self, request_id: RequestId, caret: Caret, asked: Asked) -> Json | None:
+        suggestions, facts = await asked
+        if self._server.wants_stats and facts.stats is not None:
+            self._server.protocol.notify_plain(STATS, _told(request_id, facts))
+        return None if suggestions is None else caret.answer(suggestions)
+
+    def _document(self, uri: str) -> Document | None:
         """None where nothing is completed."""
-        completion, documents = self._server.completion, self._server.documents
+        completion = self._server.completion
         try:
-            document = documents.get(params.text_document.uri)
+            document = self._server.documents.get(uri)
         except SlipstreamError:
             # An edit that did not fit was told when it came.
             return None
-        if not completion.enabled or document.language in completion.disabled_languages:
+        return document if completion.enabled and document.language not in completion.disabled_languages else None
+
+    def _completer(self, uri: str) -> Completer:
+        server = self._server
+        completer = self._completers.get(uri)
+        if completer is None:
+            # The name tells the host's sessions apart: two editors may have one file.
+            completer = self._completers[uri] = Completer(
+                server.host, secrets.token_hex(8), server.completion, speed=self._speed, note=server.record
+            )
+        completer.configure(server.completion)
+        return completer
+
+    def _behind(self, document: Document, changes: Sequence[Change]) -> Spot | None:
+        """Where an edit left the caret, as far as the edit tells: behind what it put there."""
+        if not changes or changes[-1].range is None:
             return None
-        return locate(document, params, documents.encoding)
-
-    async def _answer_or_null(self, question: Question, typing: _Typing, generation: int, live: _Live) -> Json | None:
-        try:
-            return await live.answer(self._answer(question))
-        finally:
-            typing.finished(generation)
-
-    async def _answer(self, question: Question) -> Json | None:
-        server, stats = self._server, StreamStats()
-        shown = _Shown(server.protocol, question)
-        wait = _INVOKED_WAIT_SECONDS if question.invoked else _AUTOMATIC_WAIT_SECONDS
-        for last_try in (False, True):
-            client = await server.host.client(wait)
-            if client is None:
-                return None
-            try:
-                await _stream(client, question, stats, shown)
-                break
-            except SlipstreamError as error:
-                server.host.lost()
-                server.tell(error)
-                if shown.text:
-                    # The client has it on its screen; an answer that takes it back would only flicker.
-                    return question.caret.answer(shown.text)
-                if last_try or error.code not in _GONE:
-                    return None
-        server.troubles.recovered()
-        if server.wants_stats:
-            server.protocol.notify_plain(STATS, _facts(question.id, stats))
-        return question.caret.answer(shown.text)
+        start, text = changes[-1].range.start, to_newlines(changes[-1].text)
+        line, column = document.split_at(start, self._server.documents.encoding)
+        lines = text.count("\n")
+        column = len(text) - text.rfind("\n") - 1 if lines else column + len(text)
+        if line + lines >= len(document.lines):
+            return None
+        return Spot(document, line + lines, min(column, len(document.lines[line + lines])))
 
 
-class _Shown:
-    """The suggestion so far; each growth goes to a client that asked to see it. Nothing is ever taken back."""
-
-    def __init__(self, protocol: "Protocol", question: Question) -> None:
-        self.text = ""
-        self._protocol = protocol
-        self._question = question
-
-    def grow(self, more: str) -> None:
-        if not more:
-            return
-        self.text += more
-        token = self._question.partial_token
-        if token is not None:
-            value = self._question.caret.answer(self.text)
-            self._protocol.notify_plain(types.PROGRESS, {"token": token, "value": value}, droppable=True)
-
-
-async def _stream(client: "HostClient", question: Question, stats: StreamStats, shown: _Shown) -> None:
-    """Ask the host and show what comes. Leaving early, for whatever reason, closes the stream and stops the engine.
-
-    Raises :class:`SlipstreamError` when the stream ends otherwise than it should.
-    """
-    request = question.request
-    async with client.infill(_body(question)) as stream:
-        # Made while the host prefills: it reads the text around the caret.
-        trimmer = Trimmer(request.prefix, request.suffix, request.language, question.max_lines)
-        async for event in stream:
-            stats.add(event)
-            if isinstance(event, TokenData):
-                shown.grow(trimmer.feed(event.text))
-                if trimmer.done:
-                    break
-    shown.grow(trimmer.finish())
-
-
-def _body(question: Question) -> InfillBody:
-    return InfillBody.asking(
-        question.request,
-        session=question.session,
-        max_tokens=question.max_tokens,
-        deadline_ms=_INVOKED_DEADLINE_MS if question.invoked else _AUTOMATIC_DEADLINE_MS,
-    )
-
-
-def _facts(request_id: RequestId, stats: StreamStats) -> Json:
+def _told(request_id: RequestId, facts: Facts) -> Json:
     """The parameters of ``slipstream/completionStats``. Times in milliseconds; null where there was no token."""
+    stats = facts.stats
+    assert stats is not None
     return {
         "requestId": request_id,
         "ttftMs": stats.ttft_ms,
@@ -236,6 +118,7 @@ def _facts(request_id: RequestId, stats: StreamStats) -> Json:
         "promptTokens": stats.prompt_tokens,
         "reusedTokens": stats.reused_tokens,
         "generatedTokens": stats.generated_tokens,
+        "gaveUp": list(facts.gave_up),
     }
 
 

@@ -137,6 +137,13 @@ class DidCloseParams(Wire, frozen=True):
     text_document: DocumentId
 
 
+class DidMoveCaretParams(Wire, frozen=True):
+    """``slipstream/didMoveCaret``, a notification of our own: the caret came to rest, or a file was opened there."""
+
+    text_document: DocumentId
+    position: Position
+
+
 class DidSaveParams(Wire, frozen=True):
     text_document: DocumentId
 

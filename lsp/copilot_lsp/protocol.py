@@ -210,6 +210,7 @@ class Protocol(LanguageServerProtocol):
             change=types.TextDocumentSyncKind.Incremental,
             save=types.SaveOptions(include_text=False),
         )
+        capabilities.experimental = {"slipstream": {"caret": True, "partialResults": True}}
         self.life = Life.RUNNING
         return result
 

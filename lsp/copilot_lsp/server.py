@@ -13,7 +13,9 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 from pygls.uris import to_fs_path
 
-from copilot import __version__
+from copilot import __version__, paths
+from copilot.completion.ledger import Ledger
+from copilot.completion.life import Moment
 from copilot.config.settings import Settings
 from copilot.errors import SlipstreamError
 from copilot.serve.api import HostStatus
@@ -29,6 +31,7 @@ from copilot_lsp.trouble import Troubles
 
 log = logging.getLogger(__name__)
 
+DID_MOVE_CARET = "slipstream/didMoveCaret"
 _STATS_OPTION = "completionStats"
 _CONFIGURATION_SECONDS = 5.0
 
@@ -56,10 +59,11 @@ class Server(LanguageServer):
         self.completion = self._user.completion
         self.documents = DocumentStore()
         self.troubles = Troubles()
-        self.host = HostLink(self._connect, self._work_done, self.tell, self._host_is_ready)
+        self.host = HostLink(self._connect, self._work_done, self.tell, self._host_is_ready, self.troubles.recovered)
         self._other_model_told: int | None = None
         self.inline = InlineCompletions(self)
         self.wants_stats = False
+        self._ledger = Ledger(paths.ledger_file())
         self.watch_editor: Callable[[int | None], None] = lambda pid: None
         # pygls marks what it is given, and a method cannot be marked.
         self.feature(types.INITIALIZE)(partial(self._initialize))
@@ -73,6 +77,7 @@ class Server(LanguageServer):
             types.TEXT_DOCUMENT_DID_CHANGE: PlainNotification(messages.DidChangeParams, self._changed, self._missed),
             types.TEXT_DOCUMENT_DID_CLOSE: PlainNotification(messages.DidCloseParams, self._closed),
             types.TEXT_DOCUMENT_DID_SAVE: PlainNotification(messages.DidSaveParams, self._saved),
+            DID_MOVE_CARET: PlainNotification(messages.DidMoveCaretParams, self.inline.moved),
         }
 
     # ------------------------------------------------------------------------------------------------ documents
@@ -84,15 +89,14 @@ class Server(LanguageServer):
 
     def _changed(self, params: messages.DidChangeParams) -> None:
         uri, version = params.text_document.uri, params.text_document.version
+        changes = [Change(change.range, change.text) for change in params.content_changes]
         try:
-            document = self.documents.change(
-                uri, version, [Change(change.range, change.text) for change in params.content_changes]
-            )
+            document = self.documents.change(uri, version, changes)
         except SlipstreamError as error:
             self.inline.closed(uri)
             self.tell(error)
         else:
-            self.inline.edited(uri, document.version)
+            self.inline.edited(document, changes)
 
     def _missed(self, params: object) -> None:
         """A text or an edit that could not be read: what is known of the document is not what the editor shows."""
@@ -132,6 +136,7 @@ class Server(LanguageServer):
         for task in list(self._background):
             task.cancel()
         await self.host.close()
+        self._ledger.close()
 
     def _initialize(self, params: types.InitializeParams) -> None:
         self.watch_editor(params.process_id)
@@ -220,6 +225,10 @@ class Server(LanguageServer):
 
     def show(self, message: str, kind: types.MessageType) -> None:
         self.protocol.notify_plain(types.WINDOW_SHOW_MESSAGE, {"type": kind.value, "message": message})
+
+    def record(self, moment: Moment) -> None:
+        """A moment in the life of a suggestion; kept on this machine, without code."""
+        self._ledger.add(moment)
 
     def _work_done(self) -> WorkDone:
         window = self.client_capabilities.window

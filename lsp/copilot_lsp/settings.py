@@ -20,6 +20,10 @@ KNOWN: Mapping[str, str] = MappingProxyType(
         "disabledLanguages": "disabled_languages",
         "maxTokens": "max_tokens",
         "maxLines": "max_lines",
+        "budgetMs": "budget_ms",
+        "candidates": "candidates",
+        "comments": "comments",
+        "prefetch": "prefetch",
     }
 )
 """An editor's name for a setting, and the field of :class:`CompletionSettings` that it replaces."""

@@ -17,6 +17,8 @@ from copilot import paths
 from copilot.config.settings import Settings
 from copilot.serve.api import DoneData, ErrorData, HostState, HostStatus, ProgressData, StartData, TokenData
 
+ORDER = {"fresh_line": "spm", "line_end": "psm", "mid_line": "psm", "no_suffix": "prefix"}
+
 _STEP_SECONDS = 0.005
 _STEPS_A_HEARTBEAT = 200
 
@@ -41,7 +43,9 @@ class FakeHost:
     refuse: ErrorData | None = None
     fail: ErrorData | None = None
     status: HostStatus = field(
-        default_factory=lambda: HostStatus(state=HostState.READY, version="0", pid=1, model=Settings().model.completion)
+        default_factory=lambda: HostStatus(
+            state=HostState.READY, version="0", pid=1, model=Settings().model.completion, order=dict(ORDER)
+        )
     )
     asked: list[Asked] = field(default_factory=list)
 

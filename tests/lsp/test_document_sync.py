@@ -24,15 +24,18 @@ def encoding(request: pytest.FixtureRequest, client: Client) -> PositionEncoding
 def around(client: Client, host: FakeHost, line: int, character: int) -> tuple[str, str]:
     """The text before and after a position, as the server knows it."""
     before = len(host.asked)
-    client.result("textDocument/inlineCompletion", inline(URI, line, character))
-    assert len(host.asked) == before + 1
-    return host.asked[-1].body["prefix"], host.asked[-1].body["suffix"]
+    # A suggestion would be remembered, and asked for only once.
+    host.tokens = ()
+    client.result("textDocument/inlineCompletion", inline(URI, line, character, context={"triggerKind": 1}))
+    body = host.asked[before].body
+    return body["prefix"] + body["begun"], body["suffix"]
 
 
 def whole(client: Client, host: FakeHost) -> str:
-    prefix, suffix = around(client, host, 0, 0)
-    assert prefix == ""
-    return suffix
+    # Before the caret nothing is frozen, so all of the text comes as it is now.
+    prefix, suffix = around(client, host, 99_999, 0)
+    assert suffix == ""
+    return prefix
 
 
 @pytest.mark.parametrize(

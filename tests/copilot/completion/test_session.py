@@ -1,100 +1,539 @@
-from copilot.completion.session import Session
-from copilot.context.request import CaretPlace
+"""The session by itself: events in, actions out. Time is what the test says it is."""
+
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from copilot.completion.actions import Action, Answer, Grow, Note, Start, Stop
+from copilot.completion.framing import ModelFacts
+from copilot.completion.life import Outcome
+from copilot.completion.session import ORPHANED, READING, Session
+from copilot.completion.speed import Speed
+from copilot.config.settings import CompletionSettings
+from copilot.serve.api import Lane, ProgressData
+from copilot.text.document import Change, Document
+from copilot.text.position import Position, PositionEncoding, Range
+from copilot.text.spot import Spot
+
+CARET = "‸"
+ORDER = ModelFacts({"fresh_line": "spm", "line_end": "psm", "mid_line": "psm", "no_suffix": "prefix"})
+FAST = {"prefill": 5000.0, "decode": 200.0, "overhead": 0.01}
 
 
-class Typing:
-    """Someone types into a document; each key asks for a completion, as an editor does."""
-
-    def __init__(self, above: str = "", suffix: str = "") -> None:
-        self.session = Session()
-        self.prefix, self.suffix = above, suffix
-        self.version = 1
-
-    def key(self, text: str) -> CaretPlace:
-        self.prefix += text
-        return self.ask()
-
-    def ask(self) -> CaretPlace:
-        self.version += 1
-        line = self.prefix.count("\n")
-        column = len(self.prefix) - self.prefix.rfind("\n") - 1
-        return self.session.request(self.version, line, column, self.prefix, self.suffix).place
+def spot_in(text: str, language: str = "python", version: int = 1) -> Spot:
+    before, after = text.split(CARET)
+    document = Document.from_text("file:///a.py", language, version, before + after)
+    return Spot(document, before.count("\n"), len(before) - before.rfind("\n") - 1)
 
 
-def test_the_place_chosen_first_stays_while_someone_types_along_the_line() -> None:
-    typing = Typing("def f():\n    ", "\n")
-    assert [typing.key(char) for char in "return"] == [CaretPlace.LINE_END] * 6
-    typing = Typing("def f():\n    ", "\n")
-    assert typing.ask() is CaretPlace.FRESH_LINE
-    assert [typing.key(char) for char in "return"] == [CaretPlace.FRESH_LINE] * 6
+class Desk:
+    """A session, someone who types, and an engine that writes what the test says."""
+
+    def __init__(self, text: str, *, language: str = "python", speed: Speed | None = None, **settings: object) -> None:
+        chosen = msgspec.structs.replace(CompletionSettings(), **settings)
+        self.session = Session("desk", chosen, speed or Speed(**FAST), ORDER)
+        self.spot = spot_in(text, language)
+        self.now = 100.0
+        self.actions: list[Action] = []
+        self.id = 0
+
+    def do(self, actions: Sequence[Action]) -> list[Action]:
+        self.actions += actions
+        return list(actions)
+
+    def ask(self, *, invoked: bool = False, streaming: bool = False) -> list[Action]:
+        self.id += 1
+        return self.do(self.session.request(self.id, self.spot, self.now, invoked=invoked, streaming=streaming))
+
+    def edit(self, text: str, *, removed: int = 0, ahead: str = "", wait: float = 0.0) -> list[Action]:
+        """Type ``text`` after taking ``removed`` characters back; the editor puts ``ahead`` right of the caret."""
+        self.now += wait
+        spot = self.spot
+        span = Range(Position(spot.line, spot.column - removed), Position(spot.line, spot.column))
+        change = Change(span, text + ahead)
+        document = spot.document.apply([change], PositionEncoding.UTF32, spot.document.version + 1)
+        lines = text.count("\n")
+        column = len(text) - text.rfind("\n") - 1 if lines else spot.column - removed + len(text)
+        self.spot = Spot(document, spot.line + lines, column)
+        return self.do(self.session.edited(document, [change], self.spot, self.now))
+
+    def type(self, text: str, **how: object) -> list[Action]:
+        """Edit, and ask as clients do."""
+        actions = self.edit(text, **how)  # type: ignore[arg-type]
+        return actions + self.ask()
+
+    def engine(self, text: str, generation: int | None = None) -> list[Action]:
+        return self.do(self.session.text(generation or self.started[-1].generation, text, self.now))
+
+    def end(self, generation: int | None = None, reason: str = "stop") -> list[Action]:
+        return self.do(self.session.finished(generation or self.started[-1].generation, self.now, reason))
+
+    def wait(self, seconds: float) -> list[Action]:
+        """Let time go by, waking the session as it wants to be."""
+        until, done = self.now + seconds, list[Action]()
+        while (due := self.session.next_wake) is not None and due <= until:
+            self.now = due
+            done += self.do(self.session.wake(due))
+        self.now = until
+        return done
+
+    @property
+    def started(self) -> list[Start]:
+        return [action for action in self.actions if isinstance(action, Start)]
+
+    @property
+    def stopped(self) -> list[int]:
+        return [action.generation for action in self.actions if isinstance(action, Stop)]
+
+    def outcomes(self) -> list[Outcome]:
+        return [action.moment.outcome for action in self.actions if isinstance(action, Note)]
 
 
-def test_backspace_on_the_same_line_keeps_the_place() -> None:
-    typing = Typing("x = 1\n", "")
-    typing.ask()
-    typing.key("y")
-    typing.prefix = typing.prefix[:-1]
-    assert typing.ask() is CaretPlace.FRESH_LINE
+def texts(actions: Sequence[Action]) -> list[list[str] | None]:
+    """What the answers among ``actions`` say."""
+    return [
+        None if action.suggestions is None else [suggestion.text for suggestion in action.suggestions]
+        for action in actions
+        if isinstance(action, Answer)
+    ]
 
 
-def test_another_line_is_decided_anew() -> None:
-    typing = Typing("", "\n")
-    assert typing.ask() is CaretPlace.FRESH_LINE
-    assert typing.key("x = 1") is CaretPlace.FRESH_LINE
-    assert typing.key("\ny = ") is CaretPlace.LINE_END
+FRESH = "def total(items):\n    ‸\n\ndef other():\n    pass\n"
 
 
-def test_a_bracket_that_the_editor_closes_decides_anew_and_again_when_it_is_gone() -> None:
-    typing = Typing("foo", "\n")
-    assert typing.ask() is CaretPlace.LINE_END
-    typing.suffix = ")\n"
-    assert typing.key("(") is CaretPlace.MID_LINE
-    assert typing.key("a") is CaretPlace.MID_LINE
-    typing.suffix = "\n"
-    assert typing.key(")") is CaretPlace.LINE_END
+# ------------------------------------------------------------------------------------------- kept while nothing speaks
+# ------------------------------------------------------------------------------------------- against it
 
 
-def test_text_below_may_change_without_a_new_decision() -> None:
-    typing = Typing("", "\nx = 1\n")
-    typing.ask()
-    typing.suffix = "\nx = 2\n"
-    assert typing.key("y") is CaretPlace.FRESH_LINE
+def test_a_request_starts_a_generation_and_its_first_whole_line_is_the_answer() -> None:
+    desk = Desk(FRESH)
+    assert texts(desk.ask()) == []
+    assert desk.started[0].body.layout == "spm"
+    assert texts(desk.engine("for item in items:")) == []
+    answered = desk.engine("\n        count(")
+    assert texts(answered) == [["for item in items:"]]
+    assert desk.session.running == (1,)
+    assert desk.stopped == []
 
 
-def test_a_newer_request_cancels_the_one_before() -> None:
-    session = Session()
-    first = session.request(1, 0, 0, "", "")
-    second = session.request(2, 0, 1, "x", "")
-    assert first.cancel is None
-    assert second.cancel == first.generation
-    assert session.live == second.generation
-    assert not session.finished(first.generation)
-    assert session.live == second.generation
+def test_the_rest_of_an_answer_comes_from_the_kept_generation() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("for item in items:\n")
+    desk.engine("        count(item)\n")
+    assert texts(desk.type("for item in items:")) == [["\n        count(item)"]]
+    assert len(desk.started) == 1
 
 
-def test_an_edit_cancels_but_not_the_version_the_request_was_made_for() -> None:
-    session = Session()
-    asked = session.request(3, 0, 0, "", "")
-    assert session.edited(3) is None
-    assert session.edited(4) == asked.generation
-    assert session.live is None
-    assert session.edited(5) is None
-    assert not session.finished(asked.generation)
+def test_a_generation_goes_on_while_what_is_typed_agrees_with_it() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    for key in "for":
+        assert texts(desk.type(key)) in ([None], [None, None])
+    assert desk.stopped == []
+    assert len(desk.started) == 1
+    assert texts(desk.engine("for item in items:\n")) == [[" item in items:"]]
 
 
-def test_an_answer_that_came_is_wanted_once_and_nothing_is_left_to_cancel() -> None:
-    session = Session()
-    asked = session.request(1, 0, 0, "", "")
-    assert session.finished(asked.generation)
-    assert not session.finished(asked.generation)
-    assert session.edited(2) is None
-    assert session.request(2, 0, 0, "", "").cancel is None
+def test_a_generation_stops_with_the_key_that_contradicts_it() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("for item")
+    actions = desk.edit("w")
+    assert Stop(1) in actions
+    desk.ask()
+    assert len(desk.started) == 2
+    assert desk.started[1].body.prefix.endswith("    w")
 
 
-def test_closing_cancels_and_forgets_the_line() -> None:
-    session = Session()
-    asked = session.request(1, 0, 0, "", "\n")
-    assert session.closed() == asked.generation
-    assert session.closed() is None
-    # Opened again with text on that line.
-    assert session.request(1, 0, 1, "x", "\n").place is CaretPlace.LINE_END
+def test_a_generation_stops_when_its_text_turns_out_to_contradict_what_was_typed_meanwhile() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.type("w")
+    assert desk.stopped == []
+    actions = desk.engine("for item")
+    assert Stop(1) in actions
+    assert [start.body.prefix.rpartition("\n")[2] for start in desk.started] == ["    ", "    w"]
+
+
+def test_type_through_touches_no_engine() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("return sum(items)")
+    desk.end()
+    for typed in "return":
+        desk.type(typed)
+    assert texts(desk.actions)[-1] == [" sum(items)"]
+    assert len(desk.started) == 1
+
+
+def test_typed_text_may_come_in_several_edits_with_one_request() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("return sum(items)")
+    desk.end()
+    desk.edit("re")
+    desk.edit("turn ")
+    assert texts(desk.ask()) == [["sum(items)"]]
+
+
+def test_an_inserted_closer_is_replaced_not_doubled() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("return sum(items)")
+    desk.end()
+    desk.edit("return sum")
+    (answer,) = [action for action in desk.type("(", ahead=")") if isinstance(action, Answer)]
+    assert answer.suggestions is not None
+    assert answer.suggestions[0] == ("items)", 1)
+    assert len(desk.started) == 1
+
+
+def test_a_closer_that_is_typed_over_counts_as_typed() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("return sum(items) + 1")
+    desk.end()
+    desk.edit("return sum")
+    desk.edit("(", ahead=")")
+    desk.edit("items")
+    spot = desk.spot
+    desk.spot = Spot(spot.document, spot.line, spot.column + 1)
+    assert texts(desk.ask()) == [[" + 1"]]
+
+
+@pytest.mark.parametrize(("indent", "shown"), [("        ", "count(item)"), ("    ", "    count(item)"), ("", None)])
+def test_the_editor_indents_after_enter(indent: str, shown: str | None) -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("for item in items:\n        count(item)\n")
+    desk.end()
+    desk.edit("for item in items:")
+    answers = texts(desk.type("\n" + indent))
+    assert answers == [[shown if shown is not None else "        count(item)"]]
+
+
+def test_a_line_that_the_editor_indents_deeper_is_another_place() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("a = 1\n    b = 2\n")
+    desk.end()
+    desk.edit("a = 1")
+    assert texts(desk.type("\n            ")) == []
+
+
+# -------------------------------------------------------------------------------------------------- cancel, supersede
+
+
+def test_cancelled_requests_leave_the_generation_for_the_next() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.do(desk.session.abandoned(desk.id, desk.now))
+    assert desk.stopped == []
+    desk.type("re")
+    assert texts(desk.engine("return 1\n")) == [["turn 1"]]
+
+
+def test_a_generation_that_nobody_wants_ends() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.do(desk.session.abandoned(desk.id, desk.now))
+    assert Stop(1) in desk.wait(ORPHANED + 0.1)
+
+
+def test_an_older_request_is_answered_with_nothing_new() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    assert texts(desk.ask()) == [None]
+    assert len(desk.started) == 1
+
+
+def test_closing_ends_everything() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    actions = desk.do(desk.session.closed())
+    assert texts(actions) == [None]
+    assert Stop(1) in actions
+    assert desk.session.next_wake is None
+
+
+# ------------------------------------------------------------------------------------------------------------- memory
+
+
+def test_a_suggestion_is_found_again_after_undo_and_detour() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("return sum(items)")
+    desk.end()
+    desk.type("x")
+    desk.end()
+    assert texts(desk.type("", removed=1))[-1] == ["return sum(items)"]
+    home = desk.spot
+    desk.spot = Spot(home.document, 4, 8)
+    desk.do(desk.session.moved(desk.spot, desk.now))
+    desk.spot = home
+    assert texts(desk.ask())[-1] == ["return sum(items)"]
+
+
+def test_indentation_counts() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("return sum(items)")
+    desk.end()
+    assert texts(desk.type("", removed=4)) == []
+    assert len(desk.started) == 2
+
+
+def test_edits_elsewhere_do_not_lose_it() -> None:
+    desk = Desk("import os\n\n\n\n\n\n\n\n\n\n" + FRESH)
+    desk.ask()
+    desk.engine("return sum(items)")
+    desk.end()
+    change = Change(Range(Position(1, 0), Position(1, 0)), "import re\nimport sys\n")
+    document = desk.spot.document.apply([change], PositionEncoding.UTF32, 2)
+    desk.do(desk.session.edited(document, [change], None, desk.now))
+    desk.spot = Spot(document, desk.spot.line + 2, desk.spot.column)
+    assert texts(desk.ask()) == [["return sum(items)"]]
+
+
+# ---------------------------------------------------------------------------------------------------------- streaming
+
+
+def test_lines_stream_whole_and_the_answer_is_the_last_state() -> None:
+    desk = Desk(FRESH)
+    desk.ask(streaming=True)
+    desk.engine("for item in items:\n        count(i")
+    desk.engine("tem)\n        more(item)\n")
+    grown = [action.suggestions[0].text for action in desk.actions if isinstance(action, Grow)]
+    assert grown == ["for item in items:", "for item in items:\n        count(item)\n        more(item)"]
+    assert texts(desk.end()) == [[grown[-1]]]
+
+
+def test_an_answer_cut_at_its_most_tokens_ends_with_a_whole_line() -> None:
+    desk = Desk(FRESH)
+    desk.ask(streaming=True)
+    desk.engine("for item in items:\n        count(it")
+    assert texts(desk.end(reason="length")) == [["for item in items:"]]
+
+
+def test_an_engine_that_fails_leaves_whole_lines_only() -> None:
+    desk = Desk(FRESH)
+    desk.ask(streaming=True)
+    desk.engine("for item in items:\n        count(it")
+    assert texts(desk.do(desk.session.failed(1, desk.now))) == [["for item in items:"]]
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("for it")
+    assert texts(desk.do(desk.session.failed(1, desk.now))) == [None]
+
+
+# ------------------------------------------------------------------------------------------------- retry, candidates
+
+
+def test_an_answer_that_copies_the_suffix_is_asked_again_without_it() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("\ndef other():\n    pass\n")
+    if desk.session.running == (1,):
+        desk.end()
+    assert desk.started[-1].body.layout == "prefix"
+    assert desk.started[-1].body.suffix == ""
+    assert texts(desk.engine("return 1\n")) == [["return 1"]]
+
+
+def test_the_second_try_is_the_last() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.end()
+    desk.end()
+    assert texts(desk.actions) == [[]]
+    assert len(desk.started) == 2
+
+
+def test_an_explicit_request_gets_several_candidates() -> None:
+    desk = Desk(FRESH, candidates=3)
+    desk.ask(invoked=True)
+    desk.engine("return 1\n")
+    desk.end()
+    assert texts(desk.actions) == []
+    desk.engine("return 2\n")
+    desk.end()
+    desk.engine("return 2\n")
+    desk.end()
+    desk.engine("return 3\n")
+    answers = texts([*desk.actions, *desk.end()])
+    assert answers == [["return 1", "return 2", "return 3"]] or answers[-1] == ["return 1", "return 3", "return 2"]
+    assert {start.body.seed for start in desk.started} == {None, 1, 2, 3}
+    assert all(start.body.temperature > 0 for start in desk.started[1:])
+
+
+def test_candidates_that_take_long_are_not_waited_for() -> None:
+    desk = Desk(FRESH, candidates=3)
+    desk.ask(invoked=True)
+    desk.engine("return 1\n")
+    desk.end()
+    assert texts(desk.wait(5)) == [["return 1"]]
+    assert desk.session.running == ()
+
+
+# ----------------------------------------------------------------------------------------------------- before the key
+
+
+def test_what_follows_is_prefetched_while_a_suggestion_is_read() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("a = 1\n")
+    desk.end()
+    desk.wait(READING + 0.05)
+    body = desk.started[-1].body
+    assert (body.lane, (body.prefix + body.begun)[-5:]) == (Lane.BACKGROUND, "a = 1")
+    desk.engine("\n    return a\n")
+    desk.end()
+    count = len(desk.started)
+    assert texts(desk.type("a = 1")) == [["\n    return a"]]
+    assert len(desk.started) == count
+    assert Outcome.ACCEPTED in desk.outcomes()
+
+
+def test_a_prefetch_that_still_runs_is_kept_when_its_suggestion_is_accepted() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("a = 1\n")
+    desk.end()
+    desk.wait(READING + 0.05)
+    desk.type("a = 1")
+    assert texts(desk.engine("\n    return a\n")) == [["\n    return a"]]
+    assert desk.stopped == []
+
+
+def test_a_prefetch_goes_when_something_else_is_typed() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("a = 1\n")
+    desk.end()
+    desk.wait(READING + 0.05)
+    assert Stop(2) in desk.edit("b")
+
+
+def test_a_resting_caret_is_prefilled_for_and_the_next_key_stops_that() -> None:
+    desk = Desk("x = 1\n" * 300 + FRESH, speed=Speed(prefill=100, decode=30, overhead=0.05))
+    actions = desk.do(desk.session.moved(desk.spot, desk.now))
+    (start,) = [action for action in actions if isinstance(action, Start)]
+    assert (start.body.lane, start.body.max_tokens) == (Lane.BACKGROUND, 0)
+    assert Stop(start.generation) in desk.edit("r")
+
+
+# ---------------------------------------------------------------------------------------------- budget and quietness
+
+
+def test_a_prompt_that_would_be_late_is_shortened_and_the_answer_says_so() -> None:
+    desk = Desk("value = compute(1)\n" * 300 + FRESH, speed=Speed(prefill=100, decode=100, overhead=0.05))
+    desk.ask()
+    desk.wait(1)
+    main = desk.started[-1].body
+    assert main.max_tokens > 0
+    assert len(main.prefix) < 800
+    (answer,) = [action for action in desk.engine("return 1\n") if isinstance(action, Answer)]
+    assert any("prefix" in phrase for phrase in answer.gave_up)
+
+
+def test_a_late_first_line_waits_for_a_pause_and_a_key_in_between_starts_the_wait_anew() -> None:
+    desk = Desk(FRESH, speed=Speed(prefill=1000, decode=10, overhead=0.05))
+    desk.ask()
+    assert [start for start in desk.started if start.body.max_tokens] == []
+    desk.type("r", wait=0.1)
+    desk.type("e", wait=0.1)
+    assert [start for start in desk.started if start.body.max_tokens] == []
+    desk.wait(1.0)
+    (start,) = [start for start in desk.started if start.body.max_tokens]
+    assert start.body.prefix.endswith("    re")
+
+
+@pytest.mark.parametrize("text", ["x = na‸me\n", "x = f(1)‸\n", "x = [1]‸\n"])
+def test_quiet_places_get_nothing_unless_asked(text: str) -> None:
+    desk = Desk(text)
+    assert texts(desk.ask()) == [[]]
+    assert desk.started == []
+    desk.ask(invoked=True)
+    assert len(desk.started) == 1
+
+
+def test_comments_are_quiet_when_set_so() -> None:
+    assert Desk("# a word ‸\nx = 1\n").ask() != []
+    quiet = Desk("# a word ‸\nx = 1\n", comments=False)
+    assert texts(quiet.ask()) == [[]]
+    assert quiet.started == []
+
+
+def test_after_two_rejections_on_a_line_a_pause_is_waited_for() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    for key, answer in (("x", "return 1\n"), ("y", " = 1\n")):
+        desk.engine(answer)
+        desk.end()
+        desk.type(key)
+    assert desk.outcomes().count(Outcome.REJECTED) == 2
+    count = len(desk.started)
+    desk.type("z")
+    assert len(desk.started) == count
+    desk.wait(1)
+    assert len(desk.started) > count
+
+
+# --------------------------------------------------------------------------------------------------------- the record
+
+
+def test_the_life_of_a_suggestion_is_told() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.now += 0.2
+    desk.engine("return sum(items)\n")
+    desk.end()
+    desk.type("return ")
+    desk.type("sum(items)")
+    desk.wait(200)
+    moments = [action.moment for action in desk.actions if isinstance(action, Note)]
+    assert [moment.outcome for moment in moments[:3]] == [
+        Outcome.SHOWN,
+        Outcome.PARTIALLY_ACCEPTED,
+        Outcome.ACCEPTED,
+    ]
+    assert moments[0].waited_ms == pytest.approx(200)
+    kept = [(moment.after_s, moment.share) for moment in moments if moment.outcome is Outcome.KEPT]
+    assert sorted(kept) == [(30.0, 1.0), (30.0, 1.0), (180.0, 1.0), (180.0, 1.0)]
+
+
+def test_accepted_text_that_is_deleted_was_not_kept() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("return sum(items)\n")
+    desk.end()
+    desk.type("return sum(items)")
+    desk.edit("", removed=len("return sum(items)"))
+    desk.wait(31)
+    assert [a.moment.share for a in desk.actions if isinstance(a, Note) and a.moment.outcome is Outcome.KEPT] == [0.0]
+
+
+# -------------------------------------------------------------------------------------------------------- reused work
+
+
+def test_typing_appends_to_the_prompt_in_every_order() -> None:
+    for text in (FRESH, "def f():\n    x = ‸\n    return x\n"):
+        desk = Desk(text)
+        prompts = []
+        for key in "abc":
+            desk.ask()
+            desk.wait(0.5)
+            body = desk.started[-1].body
+            prompts.append((body.layout, body.suffix, body.prefix, body.begun))
+            desk.session.progressed(desk.started[-1].generation, ProgressData(processed=50, total=50, reused=0))
+            desk.engine("zzz\n")
+            desk.end()
+            desk.edit(key)
+        layouts = {layout for layout, *_ in prompts}
+        assert len(layouts) == 1
+        assert len({suffix for _, suffix, *_ in prompts}) == 1
+        if layouts == {"psm"}:
+            assert len({prefix for *_, prefix, _ in prompts}) == 1
+            assert [begun for *_, begun in prompts] == ["", "a", "ab"]

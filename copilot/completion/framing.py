@@ -1,0 +1,186 @@
+"""Which prompt to send: the one that is best, or the best that is due in time. No I/O.
+
+The best one has the order that was measured to answer best at this place of the caret, and all the text that the
+settings allow. But its tokens must be in the KV cache, or the first line is late. So the planner knows which prompts
+are warm, what a new one costs, and says what it gave up for the user's budget; what it gave up is worth a prefill ahead
+as soon as nobody types.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from copilot.completion.speed import Speed
+from copilot.config.settings import CompletionSettings
+from copilot.context.frame import (
+    CHARACTERS_A_TOKEN,
+    PREFIX,
+    UNKNOWN,
+    Frame,
+    frame_at,
+    rendered,
+    request_in,
+    shared,
+    still_fits,
+    tokens,
+)
+from copilot.context.request import CaretPlace, InfillRequest
+from copilot.text.spot import Spot
+
+NEAR_PREFIX_TOKENS = 224
+NEAR_SUFFIX_TOKENS = 32
+"""A prompt that is cold has only this much, when the whole one would be late."""
+
+_SLIGHT_TOKENS = 32
+"""So few new tokens are never worth another order or a shorter prompt."""
+
+_WARM = 4
+"""Prompts that are taken to be in the KV cache: no more than the host has slots."""
+
+_FILL = 0.7
+"""Share of the allowed prefix that a new frame fills; the rest is room to type before it has to move."""
+
+
+class ModelFacts(NamedTuple):
+    """How the loaded model wants to be asked. ``order``: place of the caret, or ``no_suffix``, to layout; empty while
+    that is not known, and the host then chooses the layout by the place."""
+
+    order: Mapping[str, str]
+
+    def layout(self, place: CaretPlace, suffix: str) -> str:
+        return self.order.get(place if suffix.strip() else "no_suffix", UNKNOWN)
+
+
+UNKNOWN_MODEL = ModelFacts({})
+
+
+class Prompt(NamedTuple):
+    """``new_tokens``: about so many are not in the KV cache. ``gave_up``: phrases for people; mostly there are none."""
+
+    request: InfillRequest
+    new_tokens: float
+    gave_up: tuple[str, ...] = ()
+
+
+class Framing:
+    """The frames and warm prompts of one document."""
+
+    def __init__(self, settings: CompletionSettings, speed: Speed, model: ModelFacts = UNKNOWN_MODEL) -> None:
+        self._settings = settings
+        self._speed = speed
+        self._model = model
+        self._best: dict[str, Frame] = {}
+        self._near: dict[str, Frame] = {}
+        self._warm: list[str] = []
+
+    def plan(self, spot: Spot, place: CaretPlace, budget: float, *, path: str | None = None) -> Prompt:
+        """The prompt to send now for a first line within ``budget`` seconds, or the one that comes nearest to it."""
+        best = self._best_frame(spot, place)
+        whole = self._prompt(best, spot, path, place)
+        affordable = max(_SLIGHT_TOKENS, self._speed.affordable(budget))
+        if whole.new_tokens <= affordable:
+            return whole
+        others = [frame for frame in (*self._best.values(), *self._near.values()) if self._fits(frame, spot)]
+        # In the order of preference.
+        frames = sorted(others, key=lambda frame: frame.layout != best.layout)
+        prompts = [self._prompt(frame, spot, path, place) for frame in frames]
+        for prompt in prompts:
+            if prompt.new_tokens <= affordable:
+                return self._instead(whole, prompt)
+        new = self._near_frame(spot, best.layout)
+        near = self._prompt(new, spot, path, place)
+        cheapest = min((near, *prompts), key=lambda prompt: prompt.new_tokens)
+        if cheapest is near:
+            self._near[new.layout] = new
+        return self._instead(whole, cheapest)
+
+    def ahead(self, spot: Spot, place: CaretPlace, *, path: str | None = None) -> Prompt:
+        """The best prompt for ``spot``, to be prefilled while nobody waits."""
+        return self._prompt(self._best_frame(spot, place), spot, path, place)
+
+    def retry(self, spot: Spot, *, path: str | None = None) -> Prompt:
+        """The same without a suffix, for an answer that merely copied it."""
+        known = [frames[PREFIX] for frames in (self._best, self._near) if PREFIX in frames]
+        prompts = [self._prompt(frame, spot, path) for frame in known if self._fits(frame, spot)]
+        new = self._near_frame(spot, PREFIX)
+        near = self._prompt(new, spot, path)
+        cheapest = min((*prompts, near), key=lambda prompt: prompt.new_tokens)
+        if cheapest is near:
+            self._near[PREFIX] = new
+        return cheapest
+
+    def warmed(self, request: InfillRequest, share: float = 1.0) -> None:
+        """``share`` of the prompt of ``request`` is in the KV cache now."""
+        text = rendered(request)
+        text = text[: int(len(text) * share)]
+        if not text:
+            return
+        # A prompt goes into the slot that holds most of it, as the host chooses.
+        kept = [warm for warm in self._warm if 2 * shared(warm, text) < len(warm)]
+        self._warm = [text, *kept][:_WARM]
+
+    def configure(self, settings: CompletionSettings, model: ModelFacts) -> None:
+        self._settings, self._model = settings, model
+
+    def cold(self) -> None:
+        """The engine was started anew."""
+        self._warm.clear()
+
+    def shifted(self, line: int, lines: int) -> None:
+        """See :meth:`Frame.shifted`."""
+        self._best = {layout: frame.shifted(line, lines) for layout, frame in self._best.items()}
+        self._near = {layout: frame.shifted(line, lines) for layout, frame in self._near.items()}
+
+    def _best_frame(self, spot: Spot, place: CaretPlace) -> Frame:
+        """The frame with the order and length that were measured to be best; the present one for as long as it fits."""
+        suffix_tokens = self._settings.suffix_tokens
+        following = spot.rest + "".join(spot.below(1)) if suffix_tokens else ""
+        layout = self._model.layout(place, following)
+        known = self._best.get(layout)
+        if known is None or not self._fits(known, spot):
+            known = self._best[layout] = frame_at(
+                spot,
+                layout,
+                prefix_characters=int(self._most_characters * _FILL),
+                suffix_characters=int(suffix_tokens * CHARACTERS_A_TOKEN),
+            )
+        return known
+
+    def _near_frame(self, spot: Spot, layout: str) -> Frame:
+        suffix_tokens = min(NEAR_SUFFIX_TOKENS, self._settings.suffix_tokens)
+        return frame_at(
+            spot,
+            layout,
+            prefix_characters=int(NEAR_PREFIX_TOKENS * CHARACTERS_A_TOKEN),
+            suffix_characters=int(suffix_tokens * CHARACTERS_A_TOKEN),
+        )
+
+    @property
+    def _most_characters(self) -> int:
+        return int(self._settings.prefix_tokens * CHARACTERS_A_TOKEN)
+
+    def _fits(self, frame: Frame, spot: Spot) -> bool:
+        return still_fits(frame, spot, prefix_characters=self._most_characters)
+
+    def _prompt(self, frame: Frame, spot: Spot, path: str | None, place: CaretPlace | None = None) -> Prompt:
+        request = request_in(frame, spot, path=path, place=place)
+        text = rendered(request)
+        known = max((shared(warm, text) for warm in self._warm), default=0)
+        return Prompt(request, tokens(len(text) - known))
+
+    def _instead(self, whole: Prompt, chosen: Prompt) -> Prompt:
+        return chosen._replace(gave_up=_differences(whole.request, chosen.request))
+
+
+def _differences(wanted: InfillRequest, chosen: InfillRequest) -> tuple[str, ...]:
+    phrases = []
+    if wanted.layout != chosen.layout:
+        phrases.append(f"order {chosen.layout} instead of {wanted.layout}")
+    for name in ("prefix", "suffix"):
+        have, want = (_length(request, name) for request in (chosen, wanted))
+        if want - have > want // 8:
+            phrases.append(f"{name} of about {tokens(have):.0f} tokens instead of {tokens(want):.0f}")
+    return tuple(phrases)
+
+
+def _length(request: InfillRequest, name: str) -> int:
+    return len(request.suffix) if name == "suffix" else len(request.prefix) + len(request.begun)

@@ -1,0 +1,56 @@
+"""How fast the engine was lately, as this end of the stream saw it, and what the next prompt will therefore cost."""
+
+import math
+
+_WEIGHT = 0.25
+_MANY_TOKENS = 48
+_FEW_TOKENS = 12
+
+FIRST_LINE_TOKENS = 6
+"""A line of code has 19 characters at the median (GitHub Copilot's client says so), and part of it is often there."""
+
+
+class Speed:
+    """Running means. Before anything was measured it believes in a small machine.
+
+    ``prefill`` and ``decode`` are in tokens a second; ``overhead`` is what a prompt costs that is all in the KV cache,
+    in seconds.
+    """
+
+    def __init__(self, prefill: float = 150.0, decode: float = 30.0, overhead: float = 0.05) -> None:
+        self.prefill = prefill
+        self.decode = decode
+        self.overhead = overhead
+        self._measured: set[str] = set()
+
+    def first_token(self, new_tokens: int, seconds: float) -> None:
+        """A first token came ``seconds`` after its request, whose prompt had ``new_tokens`` not in the KV cache."""
+        if new_tokens <= _FEW_TOKENS:
+            self._take("overhead", seconds)
+        elif new_tokens >= _MANY_TOKENS and seconds > self.overhead:
+            self._take("prefill", new_tokens / max(1e-3, seconds - self.overhead))
+
+    def tokens(self, count: int, seconds: float) -> None:
+        """``count`` more tokens took ``seconds``."""
+        if count >= 3 and seconds > 0:
+            self._take("decode", count / seconds)
+
+    def longest(self, seconds: float, most: int) -> int:
+        """How many tokens can be decoded in ``seconds``, at most ``most``; all of them before it was measured."""
+        return min(most, int(self.decode * seconds)) if "decode" in self._measured else most
+
+    def first_line(self, new_tokens: float) -> float:
+        """Seconds until the first line of a suggestion is due."""
+        return self.overhead + new_tokens / self.prefill + FIRST_LINE_TOKENS / self.decode
+
+    def affordable(self, seconds: float) -> float:
+        """How many tokens of a prompt may be new for its first line to be due in time; not below zero."""
+        return max(0.0, seconds - self.first_line(0)) * self.prefill
+
+    def _take(self, name: str, value: float) -> None:
+        if not math.isfinite(value) or value <= 0:
+            return
+        known = getattr(self, name)
+        # The first measurement says more than any belief.
+        setattr(self, name, known + _WEIGHT * (value - known) if name in self._measured else value)
+        self._measured.add(name)

@@ -1,0 +1,132 @@
+"""The frozen parts of a prompt while someone types: where its text starts, which suffix it has, where its middle began.
+
+Every keystroke makes another prompt. It is cheap when it begins with the tokens of the last one, so what stands in
+front of the typed text must not move: not the first line of the prefix, not the suffix, not the order of the two. A
+frame holds these; moving one costs the whole prompt again, and the session decides when that is worth it. Pure.
+"""
+
+from typing import NamedTuple
+
+from copilot.context.request import CaretPlace, InfillRequest
+from copilot.context.window import suffix_text
+from copilot.text.spot import Spot
+from copilot.text.surrogates import without_surrogates
+
+CHARACTERS_A_TOKEN = 3.0
+"""Of code, with the tokenizers of the families we know (2.7 to 3.6)."""
+
+_CLOSERS = "()[]{}<>\"'`;,: \t"
+
+SPM, PSM, PREFIX = "spm", "psm", "prefix"
+UNKNOWN = ""
+"""The order that the host chooses by the caret's place, where the model's own is not known yet."""
+
+
+class Frame(NamedTuple):
+    """``start``: the prefix begins there, at a line (from 0) and a column of it. ``split``: the prefix ends there and
+    the middle begins; what is typed after it is the middle's beginning, so that typing appends in every order. Only
+    the order prefix-suffix-middle has a use for it.
+    """
+
+    layout: str
+    start: tuple[int, int]
+    suffix: str
+    split: tuple[int, int]
+
+    def shifted(self, line: int, lines: int) -> "Frame":
+        """After an edit at ``line`` that added so many ``lines`` (negative: removed)."""
+        start, split = self.start, self.split
+        return self._replace(
+            start=(max(0, start[0] + lines), start[1]) if line < start[0] else start,
+            split=(max(0, split[0] + lines), split[1]) if line < split[0] else split,
+        )
+
+
+def frame_at(spot: Spot, layout: str, *, prefix_characters: int, suffix_characters: int) -> Frame:
+    """A new frame for ``spot``, whose prefix has at most so many characters and starts at a line where it can."""
+    start, size = spot.line, spot.column
+    if size > prefix_characters:
+        return _frame(spot, layout, (start, size - prefix_characters), suffix_characters)
+    lines = spot.document.lines
+    while start > 0 and size + len(lines[start - 1]) <= prefix_characters:
+        start -= 1
+        size += len(lines[start])
+    return _frame(spot, layout, (start, 0), suffix_characters)
+
+
+def _frame(spot: Spot, layout: str, start: tuple[int, int], suffix_characters: int) -> Frame:
+    suffix = "" if layout == PREFIX else suffix_text(spot.document.lines, spot.line, spot.column, suffix_characters)
+    return Frame(layout, start, suffix, (spot.line, spot.column))
+
+
+def request_in(frame: Frame, spot: Spot, *, path: str | None = None, place: CaretPlace | None = None) -> InfillRequest:
+    """The question at ``spot`` as ``frame`` has it. ``spot`` must not be before the frame's start or split."""
+    prefix, begun = _between(spot, frame.start, (spot.line, spot.column)), ""
+    if frame.layout == PSM:
+        prefix, begun = _between(spot, frame.start, frame.split), _between(spot, frame.split, (spot.line, spot.column))
+    return InfillRequest(
+        prefix=prefix,
+        begun=begun,
+        suffix=frame.suffix,
+        path=path,
+        language=spot.document.language,
+        place=place,
+        layout=frame.layout or None,
+    )
+
+
+def still_fits(frame: Frame, spot: Spot, *, prefix_characters: int, begun_characters: int = 400) -> bool:
+    """Whether ``frame`` can still be used: the caret is behind its split, its prefix has not outgrown
+    ``prefix_characters``, and its suffix is what stands below, whatever an editor put between.
+    """
+    here = (spot.line, spot.column)
+    if not frame.start <= frame.split <= here:
+        return False
+    if frame.layout == PSM and _size(spot, frame.split) > begun_characters:
+        return False
+    return _size(spot, frame.start) <= prefix_characters and (frame.layout == PREFIX or _fresh(frame.suffix, spot))
+
+
+def rendered(request: InfillRequest) -> str:
+    """The prompt as text in its order, to tell how much of it another prompt begins with."""
+    if request.layout == PREFIX:
+        return f"{request.prefix}{request.begun}"
+    if request.layout == PSM:
+        return f"psm\0{request.prefix}\0{request.suffix}\0{request.begun}"
+    return f"{request.layout}\0{request.suffix}\0{request.prefix}{request.begun}"
+
+
+def shared(one: str, other: str) -> int:
+    """How many leading characters are the same."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def tokens(characters: float) -> float:
+    """About so many tokens of code."""
+    return characters / CHARACTERS_A_TOKEN
+
+
+def _between(spot: Spot, start: tuple[int, int], end: tuple[int, int]) -> str:
+    lines = list(spot.lines(start[0], end[0] + 1))
+    lines[-1] = lines[-1][: end[1]]
+    lines[0] = lines[0][start[1] :]
+    return without_surrogates("\n".join(lines))
+
+
+def _size(spot: Spot, start: tuple[int, int]) -> int:
+    """Characters from ``start`` to the caret."""
+    whole = spot.document.lines[start[0] : spot.line]
+    return sum(map(len, whole)) - start[1] + spot.column
+
+
+def _fresh(suffix: str, spot: Spot) -> bool:
+    frozen = next((line for line in suffix.split("\n") if line.strip(_CLOSERS)), "").strip(_CLOSERS)
+    now = next((line for line in (spot.rest, *spot.below(8)) if line.strip(_CLOSERS)), "").strip(_CLOSERS)
+    return frozen.startswith(now) if now else not frozen
