@@ -116,10 +116,26 @@ def reading_at_caret(prefix: str, suffix: str, lexis: Lexis) -> Reading:
     lines = prefix[prefix.find("\n", start) + 1 if start > 0 else 0 :].split("\n")
     reading = Reading(inside=_inside_at_start(lines, lexis))
     for line in lines[:-1]:
+        if reading.in_code and reading.brackets:
+            reading = _without_flat(line, reading, lexis)
         reading = read(line, reading, lexis, column=width(line), here=False, lenient=True)[0].next_line()
     reading, _ = read(lines[-1], reading, lexis, column=width(lines[-1]), lenient=True)
     owed = _owed(reading, suffix.split("\n")[:_SUFFIX_LINES], lexis)
     return reading._replace(brackets=reading.brackets[len(reading.brackets) - owed :])
+
+
+def _without_flat(line: str, reading: Reading, lexis: Lexis) -> Reading:
+    """What is open before ``line``, without the columns of brackets whose content is no deeper than they are.
+
+    The indentation of the suffix says nothing about those: namespaces, and what was left open by mistake.
+    """
+    text, column = line.strip(), width(line)
+    if not text or text[0] in CLOSERS or (lexis.directives and _AT_THE_MARGIN.match(text)):
+        return reading
+    if all(bracket.column < column for bracket in reading.brackets):
+        return reading
+    brackets = (bracket._replace(column=-1) if bracket.column >= column else bracket for bracket in reading.brackets)
+    return reading._replace(brackets=tuple(brackets))
 
 
 def _inside_at_start(lines: list[str], lexis: Lexis) -> str:

@@ -28,7 +28,8 @@ _DEFINITION = re.compile(
 )
 _METHOD = re.compile(r"[\w<>\[\],.*&:~ ]*[\w>]\s*\([^;=]*\{$")
 _CONTROL = frozenset(
-    "if for while switch catch with match loop unless until do else try foreach lock using return".split()
+    {"if", "for", "while", "switch", "catch", "with", "match", "loop", "unless", "until", "do", "else", "try"}
+    | {"foreach", "lock", "using", "return"}
 )
 _MAYBE_DEFINITION = re.compile(r"(?:async\s+)?\w*")
 

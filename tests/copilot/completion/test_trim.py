@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copilot.completion.brackets import read, reading_at_caret
-from copilot.completion.lexis import lexis_of
+from copilot.completion.echo import is_trivial
+from copilot.completion.lexis import CLOSER_OF, CLOSERS, lexis_of
 from copilot.completion.trim import Trimmer
 
 CARET = "‸"
@@ -27,7 +28,9 @@ class Case(NamedTuple):
 
 
 CASES = [
-    Case(**table) for table in tomllib.loads(Path(__file__).with_name("cases.toml").read_text(encoding="utf-8"))["case"]
+    Case(**table)
+    for file in sorted(Path(__file__).with_name("cases").glob("*.toml"))
+    for table in tomllib.loads(file.read_text(encoding="utf-8"))["case"]
 ]
 by_name = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
@@ -163,7 +166,9 @@ def test_chunking_changes_nothing(
     prefix: str, suffix: str, language: str | None, chunked: tuple[str, list[str]]
 ) -> None:
     raw, chunks = chunked
-    assert trimmed(Trimmer(prefix, suffix, language), *chunks) == trimmed(Trimmer(prefix, suffix, language), raw)
+    whole, pieces = Trimmer(prefix, suffix, language), Trimmer(prefix, suffix, language)
+    assert trimmed(pieces, *chunks) == trimmed(whole, raw)
+    assert (pieces.replaced, pieces.refused) == (whole.replaced, whole.refused)
 
 
 @settings(max_examples=400)
@@ -180,6 +185,39 @@ def test_what_every_suggestion_is(prefix: str, suffix: str, language: str | None
     if shown:
         # Nothing is invented: but for white space it is a stretch of what the model wrote.
         assert "".join(shown.split()) in "".join(raw.split())
+
+
+_PAIRS = ("f(", ")"), ("a[", "]"), ("x = {", "}"), ("f(a[", "]);"), ("if (", ") {"), ("g({", "})")
+_code = st.lists(st.sampled_from([*"()[]{}", "x", "y", ", ", ".z", "\n", "\n  ", " => "]), max_size=16).map("".join)
+
+
+@settings(max_examples=600)
+@given(st.sampled_from(_PAIRS), _code, st.sampled_from([None, "javascript", "python", "rust", "java", "c", "go"]))
+def test_brackets_that_an_editor_closed_are_never_doubled(
+    pair: tuple[str, str], raw: str, language: str | None
+) -> None:
+    head, rest = pair
+    trimmer = Trimmer(head, f"{rest}\n", language)
+    shown = trimmed(trimmer, raw)
+    for opener, closer in CLOSER_OF.items():
+        text, before = shown + rest[trimmer.replaced :], head + rest
+        if trimmer.replaced < len(rest):
+            assert text.count(closer) - text.count(opener) <= head.count(opener), before
+        else:
+            # Everything is replaced: what was begun may go on below, but nothing is closed twice.
+            assert (head + text).count(closer) <= (head + text).count(opener), before
+
+
+@settings(max_examples=300)
+@given(_text, _text, _language, _text)
+def test_the_next_line_is_never_said_before_it_comes(prefix: str, suffix: str, language: str | None, raw: str) -> None:
+    trimmer = Trimmer(prefix, suffix, language)
+    lines = trimmed(trimmer, raw + suffix).split("\n")
+    first, *later = lines
+    following = next((line.strip() for line in suffix.split("\n")[1:] if line.strip()), "")
+    if following and not is_trivial(following) and following[0] not in CLOSERS:
+        assert following not in [line.strip() for line in later]
+        assert first.strip() != following
 
 
 @settings(max_examples=200)
