@@ -165,7 +165,10 @@ def test_packages_keep_to_themselves(package: str) -> None:
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
-        ("copilot_lsp.main", ["rich", "starlette", "uvicorn", "xllamacpp", "PySide6", "torch", "psutil", "filelock"]),
+        (
+            "copilot_lsp.main",
+            ["rich", "starlette", "uvicorn", "xllamacpp", "PySide6", "torch", "psutil", "filelock", "tree_sitter"],
+        ),
         ("copilot.client.host", ["rich", "starlette", "uvicorn", "xllamacpp", "httpx", "pygls"]),
         ("copilot.engine.worker", ["rich", "starlette", "uvicorn", "httpx", "pygls", "torch", "copilot.serve"]),
         ("copilot.serve.host", ["rich", "httpx", "xllamacpp", "pygls", "PySide6", "torch"]),

@@ -63,6 +63,7 @@ class Gate:
             self._waiting = self._waiting[:-1]
             if self._fits(self._shown + self._waiting):
                 self._let_out()
+                self.whole = len(self._shown)
         self._waiting = ""
         return False
 
@@ -71,6 +72,7 @@ class Gate:
         # What went out already may be unfinished. What is the last of several lines may not: it has no use by itself.
         if not self._waiting.strip() or self._fits(self._shown or self._waiting):
             self._let_out()
+            self.whole = len(self._shown)
             return True
         self._waiting = ""
         return False
