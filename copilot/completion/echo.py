@@ -1,5 +1,6 @@
 """Lines that say again what is there already: in the suffix, above the caret, or in the suggestion itself."""
 
+import re
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -16,6 +17,16 @@ _LONGEST_LOOP = 4
 _ROUNDS = 2
 # A line that says so much is not said twice in a row.
 _TELLING = 20
+
+
+# The same six times in a row within a line, and words in it: a rule of dashes is no loop.
+_STUCK = re.compile(r"(.{4,40}?)\1{5}")
+
+
+def is_stuck(line: str) -> bool:
+    """Whether a model goes round in a circle within ``line``."""
+    found = _STUCK.search(line)
+    return found is not None and any(char.isalpha() for char in found.group(1))
 
 
 def is_trivial(text: str) -> bool:

@@ -4,9 +4,12 @@ Text that went out is never taken back, so a line waits until it is whole, and o
 below it until they are there.
 """
 
+from collections.abc import Iterable
+from itertools import chain
+
 from copilot.completion.brackets import Reading
 from copilot.completion.closers import only_closers
-from copilot.completion.lexis import Lexis
+from copilot.completion.lexis import Lexis, width
 from copilot.completion.unfinished import makeshift_ends, reading_after, visibly_goes_on
 from copilot.syntax.window import Window
 
@@ -18,14 +21,20 @@ _LEFT_OVER = (",", ";")
 
 
 class Gate:
-    """Between the rules of trimming and the caller. ``caret``: what is open at the caret."""
+    """Between the rules of trimming and the caller. ``caret``: what is open at the caret.
 
-    def __init__(self, window: Window | None, head: str, caret: Reading, lexis: Lexis) -> None:
+    ``hangs``: where a colon begins a block, the indentation of the line below the caret.
+    """
+
+    def __init__(self, window: Window | None, head: str, caret: Reading, lexis: Lexis, *, hangs: int | None) -> None:
         self._window = window
+        self._rest = window.rest.strip() if window else ""
+        self._hangs = hangs
         self._head = head
         self._caret = caret
         self._lexis = lexis
         self._waiting = ""
+        self._begun = False
         self._out = ""
         self._shown = ""
         self._replaced = 0
@@ -43,39 +52,49 @@ class Gate:
         """Whether ``text`` more, to be added so, would fit."""
         kept = self._waiting, self._replaced
         self._waiting, self._replaced = self._waiting + text, replaced
-        fits = self._fits(self._shown + self._waiting)
+        fits = self._fits() or self._fits_finished(self._shown + self._waiting)
         self._waiting, self._replaced = kept
         return fits
 
     def end_line(self) -> bool:
         """A line is whole. False when the text must not go on: what waits is dropped."""
-        if not self._waiting.strip() or self._fits(self._shown + self._waiting):
-            if self._waiting.strip():
-                self._let_out()
+        if not self._waiting.strip():
             self.whole = len(self._shown)
             return True
+        if self._fits():
+            self._let_out()
+            return True
         text = self._shown + self._waiting
+        self._begun = self._fits_finished(text)
         line = (self._head + text).rpartition("\n")[2]
-        if visibly_goes_on(line, reading_after(text, self._caret, self._lexis), self._lexis):
+        if self._begun or visibly_goes_on(line, reading_after(text, self._caret, self._lexis), self._lexis):
             return True
         self._waiting = self._waiting.rstrip()
         if self._waiting.endswith(_LEFT_OVER):
             self._waiting = self._waiting[:-1]
-            if self._fits(self._shown + self._waiting):
+            if self._fits():
                 self._let_out()
-                self.whole = len(self._shown)
         self._waiting = ""
         return False
 
-    def finish(self) -> bool:
-        """Nothing more comes. False when what waited is dropped."""
-        # What went out already may be unfinished. What is the last of several lines may not: it has no use by itself.
-        if not self._waiting.strip() or self._fits(self._shown or self._waiting):
+    def next_line(self) -> None:
+        """There will be a next line: one that begins a block may go out."""
+        if self._begun:
             self._let_out()
-            self.whole = len(self._shown)
-            return True
-        self._waiting = ""
-        return False
+
+    def finish(self, *, ended: bool) -> bool:
+        """Nothing more comes. False when what waited is dropped.
+
+        ``ended``: by the rules, so that what is begun has no end to come. Otherwise the model has stopped: what went out
+        may be unfinished, and a first line too, but not the last of several, which is of no use by itself.
+        """
+        if self._waiting.strip() and not self._fits():
+            begun = self._shown if ended or self._shown else self._waiting
+            if self._hanging() or not self._fits_finished(begun):
+                self._waiting = ""
+                return False
+        self._let_out()
+        return True
 
     def take(self) -> str:
         text, self._out = self._out, ""
@@ -84,27 +103,44 @@ class Gate:
     def _let_out(self) -> None:
         self._out += self._waiting
         self._shown += self._waiting
-        self._waiting = ""
+        self._waiting, self._begun = "", False
         self.replaced = self._replaced
+        self.whole = len(self._shown)
 
-    def _fits(self, begun: str) -> bool:
-        """``begun``: the part of the text that may be unfinished."""
+    def _fits(self) -> bool:
+        """Whether the text is right as it is."""
+        return not self._hanging() and self._is_right([""])
+
+    def _fits_finished(self, begun: str) -> bool:
+        """Whether it is when ``begun``, the part that may be unfinished, gets some end or other."""
+        end = reading_after(begun, self._caret, self._lexis)
+        ends = makeshift_ends(self._head + begun, end, self._lexis, words=bool(self._lexis.heads))
+        return self._is_right(chain([""], ends))
+
+    def _hanging(self) -> bool:
+        """Whether the last line begins a block of which nothing is there."""
+        if self._hangs is None or not self._waiting.rstrip().endswith(":"):
+            return False
+        text = self._shown + self._waiting
+        end = reading_after(text, self._caret, self._lexis)
+        column = min(width(line) for line in (self._head + text).split("\n") if line.strip())
+        return end.in_code and not end.open_here and self._hangs <= column
+
+    def _is_right(self, ends: Iterable[str]) -> bool:
+        """Whether the text with one of ``ends`` has no more of them than there were."""
         window = self._window
         if window is None:
             return True
         if window.faults <= _UNDERSTOOD:
-            before = max(window.faults, window.faults_elsewhere) if window.faults else 0
+            # A line half typed is a fault that should be gone, and may have hidden others.
+            before = max(window.faults_elsewhere, window.faults if self._rest else 0) if window.faults else 0
             faults_with = window.faults_with
         elif window.faults_here == 0:
             before, faults_with = 0, window.faults_here_with
         else:
             return True
         text = self._shown + self._waiting
-        if faults_with(text, self._replaced) <= before:
-            return True
         if before and only_closers(text.rpartition("\n")[2].strip()):
             # Brackets have been counted; in a window that is not whole a parser counts others.
             return True
-        end = reading_after(begun, self._caret, self._lexis)
-        ends = makeshift_ends(self._head + begun, end, self._lexis, words=bool(self._lexis.heads))
         return any(faults_with(text + tail, self._replaced) <= before for tail in ends)

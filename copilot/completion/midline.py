@@ -12,6 +12,8 @@ from copilot.completion.overlap import cut_at, is_word
 
 # A line that says this itself does not go on with the rest that has its own.
 _STATEMENT_ENDS = (";", "{")
+# An apostrophe is none.
+_QUOTES = {'"', "`"}
 
 
 def surrounding_closer(head: str, rest: str, caret: Reading, lexis: Lexis) -> str:
@@ -21,8 +23,10 @@ def surrounding_closer(head: str, rest: str, caret: Reading, lexis: Lexis) -> st
 
 
 def closer_in_text(head: str, rest: str, caret: Reading) -> str:
-    """The same in a string or comment, where the pair may have begun anywhere before: ``{`` of a template."""
+    """The same in a string or comment, where the pair may have begun anywhere before: ``{`` of a template, a quote."""
     closer = rest.lstrip()[:1]
+    if closer in _QUOTES and closer != caret.inside and not caret.in_code:
+        return closer if head.count(closer) % 2 else ""
     if caret.in_code or closer not in CLOSERS:
         return ""
     (opener,) = (opener for opener, end in CLOSER_OF.items() if end == closer)
@@ -55,8 +59,8 @@ class Middle:
         if not line:
             return None
         if self._in_text and line[-1] == self._in_text:
-            opener = next(opener for opener, closer in CLOSER_OF.items() if closer == self._in_text)
-            return len(line) - 1 if line.count(self._in_text) > line.count(opener) else None
+            opener = next((opener for opener, closer in CLOSER_OF.items() if closer == self._in_text), None)
+            return len(line) - 1 if opener is None or line.count(self._in_text) > line.count(opener) else None
         if line[-1] == self._caret.inside and self.rest.startswith(line[-1]):
             return len(line) - 1 if read(line, start, self._lexis)[0].in_code else None
         if len(self.rest) > 2 and line.endswith(self.rest) and not is_word(line[-1]):

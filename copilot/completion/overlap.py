@@ -1,7 +1,7 @@
 """What a suggestion in the middle of a line shares with the rest of that line."""
 
 from copilot.completion.brackets import Reading, read
-from copilot.completion.lexis import CLOSERS, Lexis
+from copilot.completion.lexis import CLOSER_OF, CLOSERS, Lexis
 
 
 def held_from(text: str, rest: str) -> int:
@@ -32,10 +32,16 @@ def cut_at(text: str, rest: str, head: str, start_of_text: Reading, lexis: Lexis
             continue
         if not CLOSERS.isdisjoint(tail):
             reading, _ = read(text[:start], start_of_text, lexis, lenient=True)
-            if len(reading.brackets) > floor:
+            if len(reading.brackets) > floor or _closes_text(tail, text[:start]):
                 continue
         return start
     return len(text)
+
+
+def _closes_text(tail: str, before: str) -> bool:
+    """Whether a bracket at the start of ``tail`` closes one of ``before``, in a string or comment too."""
+    opener = next((opener for opener, closer in CLOSER_OF.items() if tail[0] == closer), None)
+    return opener is not None and before.count(opener) > before.count(tail[0])
 
 
 def is_word(char: str) -> bool:

@@ -39,20 +39,15 @@ class Placing:
         text = line[len(space) :]
         if not first:
             self._levels.keep(self._wrote(width(space)), self._last)
-            if column <= width(space):
-                space = space[width(space) - column :] if column < width(space) else space
-            else:
-                space += " " * (column - width(space))
+            space = _fit(space, column)
             return self._style.space(space) + text
         missing = max(0, column - width(self._head))
         dropped = width(space) - missing
         if not after_blank and dropped % 2 and "\t" not in space:
             self._shift = dropped
-        while width(space) > missing:
-            space = space[1:]
         self._base = column
         self._levels = Levels(column, self._style, self._lexis)
-        return self._style.space(space) + text
+        return self._style.space(_shorten(space, missing)) + text
 
     def keep(self, line: str) -> None:
         """``line`` is part of the suggestion."""
@@ -61,6 +56,23 @@ class Placing:
     def _wrote(self, indent: int) -> int:
         # A model that began one space too far to the right goes on like that.
         return indent - self._shift if (indent - self._base) % 2 else indent
+
+
+def _shorten(space: str, column: int) -> str:
+    while width(space) > column:
+        space = space[1:]
+    return space
+
+
+def _fit(space: str, column: int) -> str:
+    """``space`` with the width ``column``."""
+    space = _shorten(space, column)
+    missing = column - width(space)
+    return (
+        space + "\t" * (missing // width("\t")) + " " * (missing % width("\t"))
+        if "\t" in space
+        else space + " " * missing
+    )
 
 
 def _space(line: str) -> str:

@@ -7,7 +7,7 @@ explain. The rules are in the modules beside this one; here is the order in whic
 
 from copilot.completion.brackets import Reading, code_of, is_closed_below, read, reading_at_caret
 from copilot.completion.closers import go_past
-from copilot.completion.echo import Echo
+from copilot.completion.echo import Echo, is_stuck
 from copilot.completion.gate import Gate
 from copilot.completion.head import restated, wants_rest
 from copilot.completion.lexis import CLOSERS, lexis_of, opens_block, width
@@ -22,6 +22,8 @@ from copilot.syntax.window import Window
 _FENCE = "```"
 # Beginnings of control tokens spelled out, as a model does that saw them in its training text.
 _DEBRIS = ("<|fim_", "<|im_", "<|endoftext", "<|file_sep", "<|repo_name", "<|end", "<fim_", "<file_sep>", "<｜")
+# Whether a line that grows has got stuck is looked at each time it is so much longer.
+_LOOK_BACK = 32
 
 
 class Trimmer:
@@ -64,7 +66,9 @@ class Trimmer:
         self._above = before.rstrip().rpartition("\n")[2]
         # Python alone gives indentation after a colon a meaning that a model gets wrong.
         self._must_be_deeper = self._python and self._above.endswith(":")
-        self._gate = Gate(window, self._head, self._caret, self._lexis)
+        following = next((width(line) for line in below if line.strip()), 0)
+        hangs = following if self._python else None
+        self._gate = Gate(window, self._head, self._caret, self._lexis, hangs=hangs)
 
         self._line = ""
         self._accepted = False
@@ -100,14 +104,15 @@ class Trimmer:
 
     def finish(self, *, cut: bool = False) -> str:
         """The stream ended; returns the rest. ``cut``: the model was stopped, so that its last line is a piece."""
-        if not self.done:
-            if not (cut and self._line.strip() and self._lines):
-                self._end_line()
-            self.done = True
-        return self._take()
+        if self.done:
+            return ""
+        if not (cut and self._line.strip() and self._lines):
+            self._end_line()
+        ended, self.done = self.done, True
+        return self._take(ended=ended)
 
-    def _take(self) -> str:
-        if self.done and not self._gate.finish():
+    def _take(self, *, ended: bool = True) -> str:
+        if self.done and not self._gate.finish(ended=ended):
             self._reason = Refusal.UNPARSABLE
         text = self._gate.take()
         self._shown = self._shown or bool(text)
@@ -132,6 +137,9 @@ class Trimmer:
     def _look(self) -> None:
         """Whether the growing line shows already that the suggestion is over."""
         if not self._accepted and not self._accept(whole=False):
+            return
+        if len(self._line) % _LOOK_BACK == 0 and is_stuck(self._line):
+            self._end(Refusal.REPETITION)
             return
         # A bracket is a character when a quote follows, as in `')'`.
         if self._lexis.char_literals and self._line[-1] in CLOSERS and self._line[-2:-1] == "'":
@@ -158,6 +166,7 @@ class Trimmer:
         if verdict is Verdict.WAIT:
             return False
         self._accepted = True
+        self._gate.next_line()
         self._lines += blanks
         self._place_line()
         return True
@@ -247,6 +256,9 @@ class Trimmer:
         self._line, self._accepted, self._past = "", False, None
 
     def _end_accepted_line(self) -> None:
+        if is_stuck(self._line):
+            self._end(Refusal.REPETITION)
+            return
         end = self._end_of_suggestion() if self._past is None else self._past
         if end is None:
             self._keep_line()

@@ -25,7 +25,7 @@ class Window:
 
         self._parser = Parser(grammar_of(language))
         self._prefix, self._suffix = prefix.encode(), suffix.encode()
-        self._rest = suffix.partition("\n")[0]
+        self.rest = suffix.partition("\n")[0]
 
     @classmethod
     def of(cls, prefix: str, suffix: str, language: str | None) -> "Window | None":
@@ -45,7 +45,7 @@ class Window:
     def faults_elsewhere(self) -> int:
         """How many there are when the caret's line is left out: a line half typed may hide what is wrong below it."""
         head = self._prefix[: self._prefix.rfind(b"\n") + 1]
-        return len(list(_faults(self._parser.parse(head + self._suffix[len(self._rest.encode()) + 1 :]).root_node)))
+        return len(list(_faults(self._parser.parse(head + self._suffix[len(self.rest.encode()) + 1 :]).root_node)))
 
     @cached_property
     def faults_here(self) -> int:
@@ -67,7 +67,7 @@ class Window:
 
     def parse_with(self, text: str, replaced: int = 0) -> "Tree":
         """The tree of the window with ``text`` in place of the first ``replaced`` characters of the suffix."""
-        inserted, taken = text.encode(), len(self._rest[:replaced].encode())
+        inserted, taken = text.encode(), len(self.rest[:replaced].encode())
         start = len(self._prefix)
         row, column = self._caret
         last_line = inserted.rpartition(b"\n")[2]
