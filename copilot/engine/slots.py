@@ -17,6 +17,8 @@ from collections.abc import Callable, Sequence
 INLINE_RESERVE = 2048
 """Tokens. More than a completion needs with the default settings: 1,408 of prompt and 96 of answer."""
 
+_ORDERS = 2
+
 
 class Slots:
     """``count`` slots that share a KV cache of ``tokens``.
@@ -50,7 +52,7 @@ class Slots:
         """
         with self._changed:
             while not cancelled():
-                number = choose(self._slots, ids)
+                number = choose(self._slots, ids, patient=patient)
                 if number is not None and self._fits(tokens, patient):
                     slot = self._slots[number]
                     slot.reserved = tokens
@@ -91,14 +93,16 @@ class _Slot:
         self.reserved = 0
         """Cells of a running generation; 0 when idle."""
         self.patient = False
+        """What it holds, or held last, is of patient work."""
         self.used_at = 0.0
 
 
-def choose(slots: Sequence[_Slot], ids: Sequence[int]) -> int | None:
+def choose(slots: Sequence[_Slot], ids: Sequence[int], *, patient: bool = False) -> int | None:
     """Return the number of the idle slot to use, or None.
 
     The one with the most leading tokens of ``ids``, if that is at least half of what it holds: more is gained than is
-    overwritten. Otherwise the one unused for longest.
+    overwritten. Otherwise the one unused for longest; but a completion leaves a conversation alone, whose prompt is
+    long and will be continued, as long as there are two other slots, for the two orders of a document's prompt.
     """
     idle = [number for number, slot in enumerate(slots) if not slot.reserved]
     if not idle:
@@ -107,6 +111,9 @@ def choose(slots: Sequence[_Slot], ids: Sequence[int]) -> int | None:
     best = max(idle, key=lambda number: shared[number])
     if shared[best] and 2 * shared[best] >= len(slots[best].ids):
         return best
+    others = [number for number in idle if not (slots[number].patient and slots[number].ids)]
+    if not patient and sum(not slot.patient for slot in slots) >= _ORDERS and others:
+        idle = others
     return min(idle, key=lambda number: slots[number].used_at)
 
 

@@ -43,6 +43,37 @@ def test_the_one_unused_for_longest_is_overwritten() -> None:
     assert use(slots, [4, 4]) == first
 
 
+def test_a_completion_leaves_a_conversation_its_cache() -> None:
+    slots = Slots(4, 1000)
+    conversation = slots.acquire([9, 9, 9, 9], 10, lambda: False, patient=True)
+    assert conversation is not None
+    slots.release(conversation, 4)
+    for document in range(10):
+        assert use(slots, [document, 1, 2, 3]) != conversation
+    # Another conversation takes the place of what was unused for longest, as ever.
+    assert slots.acquire([8, 8, 8], 10, lambda: False, patient=True) == conversation
+
+
+def test_with_few_slots_completions_come_before_conversations() -> None:
+    slots = Slots(2, 1000)
+    for number in range(2):
+        held = slots.acquire([9, number], 10, lambda: False, patient=True)
+        assert held is not None
+        slots.release(held, 2)
+    first, second = use(slots, [1, 1, 1]), use(slots, [2, 2, 2])
+    assert first != second, "a document's two prompts have a slot each"
+
+
+def test_two_orders_of_a_prompt_and_what_is_computed_ahead_stay_warm() -> None:
+    """A prefetch continues a prompt; it takes neither another slot nor the other order's."""
+    slots = Slots(4, 1000)
+    psm, spm = use(slots, [1, *range(100, 180)]), use(slots, [2, *range(300, 380)])
+    for typed in range(5):
+        assert use(slots, [1, *range(100, 180), *range(500, 500 + typed)]) == psm
+        assert use(slots, [1, *range(100, 180), *range(500, 500 + typed), *range(700, 740)]) == psm
+        assert use(slots, [2, *range(300, 380), *range(500, 500 + typed)]) == spm
+
+
 def test_what_was_not_processed_does_not_count() -> None:
     slots = Slots(2, 1000)
     number = slots.acquire([1, 2, 3, 4, 5, 6], 10, lambda: False)

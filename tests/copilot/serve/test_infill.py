@@ -385,6 +385,28 @@ async def test_many_opened_and_aborted_leave_nothing_behind() -> None:
     assert engine.most_busy <= 2
 
 
+async def test_a_storm_of_requests_that_their_client_leaves_ends_with_it() -> None:
+    engine = ScriptedEngine(["x"] * 96, slots=4, step_seconds=0.002)
+    async with running(engine) as host:
+        last: asyncio.Task[DoneData | str] | None = None
+        for _ in range(1000):
+            task = asyncio.create_task(end_of(host, BODY))
+            if last is not None:
+                last.cancel()
+            last = task
+            await asyncio.sleep(0.001)
+        assert last is not None
+        last.cancel()
+        await until(lambda: engine.busy == 0)
+        # Requests that are still in the socket when their client has left come to nothing either.
+        await until(lambda: host.host.connections == 0)
+        status = host.host.service.status()
+        assert (status.active_streams, status.queued_streams, engine.busy) == (0, 0, 0)
+        assert engine.most_busy == 1
+        assert {call.ended for call in engine.calls} == {"cancelled"}
+        assert isinstance(await end_of(host, BODY), DoneData)
+
+
 async def test_a_terminal_event_is_never_followed() -> None:
     engine = ScriptedEngine()
     async with running(engine) as host:
