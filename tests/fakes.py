@@ -14,6 +14,7 @@ from copilot.engine.protocol import (
     PromptPlan,
     SamplingParams,
     TokenEvent,
+    Totals,
 )
 from copilot.errors import SlipstreamError
 
@@ -57,6 +58,7 @@ class ScriptedEngine:
         ignore_limit: bool = False,
     ) -> None:
         self.restarts = 0
+        self.totals = Totals()
         self.restarting = False
         self.failure: SlipstreamError | None = None
         self.tokens = tuple(tokens)

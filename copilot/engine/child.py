@@ -16,6 +16,7 @@ import msgspec
 
 from copilot import paths
 from copilot.engine import wire
+from copilot.engine.protocol import Finish, Progress
 from copilot.errors import SlipstreamError
 
 LOG = "engine.log"
@@ -44,6 +45,9 @@ class Exchange:
         self.id = id
         self.ended = False
         """The last answer was taken."""
+        self.progress: Progress | None = None
+        self.finish: Finish | None = None
+        """What came of it last, also after it was cancelled."""
         self._send = send
         self._replies: asyncio.Queue[Reply | wire.Failed] = asyncio.Queue()
 
@@ -54,6 +58,10 @@ class Exchange:
         """Raises :class:`SlipstreamError` as the worker reports it, or for its death."""
         reply = await self._replies.get()
         self.ended = not isinstance(reply, wire.Event)
+        if isinstance(reply, wire.Event):
+            self.progress = reply.progress or self.progress
+        elif isinstance(reply, wire.Done):
+            self.finish = reply.finish
         if isinstance(reply, wire.Failed):
             raise as_error(reply)
         return reply

@@ -23,6 +23,7 @@ from copilot.engine.protocol import (
     PromptPlan,
     SamplingParams,
     TokenEvent,
+    Totals,
 )
 from copilot.errors import SlipstreamError
 
@@ -59,6 +60,7 @@ class WorkerEngine:
             gpu_layers=settings.gpu_layers,
         )
         self.restarts = 0
+        self.totals = Totals()
         self._child: Child | None = None
         self._restart: asyncio.Task[None] | None = None
         self._burials: set[asyncio.Task[int]] = set()
@@ -139,6 +141,7 @@ class WorkerEngine:
             yield TokenEvent(at=reply.at, finish=finish)
         finally:
             await self._settle(worker, exchange)
+            self.totals = self.totals.plus(exchange.progress, exchange.finish)
 
     async def restart(self) -> None:
         """Start the worker again although it crashed too often. Raises :class:`SlipstreamError` if that fails."""

@@ -140,6 +140,28 @@ class EngineCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     speculative: bool = False
 
 
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens of all generations so far, cancelled ones included up to where they were stopped.
+
+    ``prompt_tokens`` are those that were prefilled or found in the KV cache; the latter are the ``reused_tokens``.
+    """
+
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    generated_tokens: int = 0
+
+    def plus(self, progress: Progress | None, finish: Finish | None) -> "Totals":
+        """With one more generation, of which this is the last progress and the end, as far as it had them."""
+        prompt, reused = (progress.processed, progress.reused) if progress else (0, 0)
+        if progress is None and finish is not None and finish.generated_tokens:
+            prompt, reused = finish.prompt_tokens, finish.reused_tokens
+        return Totals(
+            prompt_tokens=self.prompt_tokens + prompt,
+            reused_tokens=self.reused_tokens + reused,
+            generated_tokens=self.generated_tokens + (finish.generated_tokens if finish else 0),
+        )
+
+
 class Engine(Protocol):
     """A loaded model.
 
@@ -152,6 +174,7 @@ class Engine(Protocol):
     """
 
     restarts: int
+    totals: Totals
 
     @property
     def restarting(self) -> bool: ...

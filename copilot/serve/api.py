@@ -149,6 +149,10 @@ class HostStatus(msgspec.Struct, frozen=True, kw_only=True):
     queued_streams: int = 0
     worker_restarts: int = 0
     slots: int = 0
+    prompt_tokens: int = 0
+    """Of all generations so far, as ``engine.protocol.Totals`` counts them; so are the next two."""
+    reused_tokens: int = 0
+    generated_tokens: int = 0
     context_tokens: int = 0
     """Tokens that one request may have, prompt and answer together."""
     layouts: tuple[str, ...] = ()

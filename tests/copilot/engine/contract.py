@@ -355,6 +355,21 @@ class EngineContract:
             await stream.aclose()
         assert text(await collect(engine, plan(NUMBERS), SamplingParams(max_tokens=9))).startswith(" 16 17 18")
 
+    async def test_totals_count_what_was_finished_and_what_was_cancelled(self, engine: Engine) -> None:
+        before = engine.totals
+        end = finish(await collect(engine, plan(NUMBERS), SamplingParams(max_tokens=5)))
+        whole = engine.totals
+        assert whole.prompt_tokens - before.prompt_tokens == end.prompt_tokens
+        assert whole.reused_tokens - before.reused_tokens == end.reused_tokens
+        assert whole.generated_tokens - before.generated_tokens == end.generated_tokens
+        stream = engine.generate(plan(different(1)), SamplingParams(max_tokens=200))
+        async for event in stream:
+            if event.text:
+                break
+        await stream.aclose()
+        assert engine.totals.prompt_tokens > whole.prompt_tokens
+        assert engine.totals.generated_tokens > whole.generated_tokens
+
     async def test_after_closing_it_serves_nothing(self, engine: Engine) -> None:
         await engine.close()
         await engine.close()
