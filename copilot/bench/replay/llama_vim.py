@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from copilot.bench.replay.editor import Buffer, Edit
-from copilot.bench.replay.log import Work
 from copilot.bench.replay.pipeline import Ghost, Opened, Screen
 from copilot.errors import SlipstreamError
 
@@ -39,8 +38,6 @@ class InfillServer(Protocol):
     """llama.cpp's server. Of an answer only the text is used; None when it gave none."""
 
     async def infill(self, fields: Fields) -> str | None: ...
-    async def work(self) -> Work:
-        """Since it was asked last."""
 
 
 class _Context(NamedTuple):
@@ -75,16 +72,16 @@ class LlamaVim:
         self._job: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._indent = 0
-        self._requests = 0
+        self.requests = 0
+        self.cancels = 0
         self._shown: tuple[str, ...] | None = None
         """``s:fim_data['content']`` while a hint is shown, which may be an empty one."""
         self._open = False
         self._failure: SlipstreamError | None = None
 
     async def open(self, document: Opened, screen: Screen) -> None:
-        await self._server.work()
         self._screen, self._buffer = screen, document.buffer
-        self._requests, self._open = 0, True
+        self.requests, self._open = 0, True
         self._moved()
 
     def typed(self, before: Buffer, edit: Edit, after: Buffer) -> None:
@@ -97,20 +94,14 @@ class LlamaVim:
         self._buffer = after
         self._moved()
 
-    async def close(self) -> Work:
+    async def close(self) -> None:
         self._open = False
         if self._timer is not None:
             self._timer.cancel()
         if self._job is not None:
             await asyncio.wait([self._job], timeout=_CLOSE_SECONDS)
-        work = await self._server.work()
-        return Work(
-            prompt_tokens=work.prompt_tokens,
-            evaluated_tokens=work.evaluated_tokens,
-            generated_tokens=work.generated_tokens,
-            cpu_seconds=work.cpu_seconds,
-            requests=self._requests,
-        )
+        if self._failure is not None:
+            raise self._failure
 
     def _moved(self) -> None:
         """``CursorMovedI``: hide, show what the cache has, ask."""
@@ -133,7 +124,7 @@ class LlamaVim:
         if not self._open or len(right) > MOST_RIGHT or any(key in self._cache for key in keys):
             return
         self._indent = context.indent
-        self._requests += 1
+        self.requests += 1
         fields = {
             "id_slot": 0,
             "input_prefix": context.prefix,

@@ -56,8 +56,9 @@ Event: TypeAlias = Pressed | Shown | Hidden | Answered
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """What the pipeline did, as far as it can be known. Tokens; ``cpu_seconds`` are user and system time."""
+    """What the pipeline did. ``counted``: its tokens are known. ``cpu_seconds`` are user and system time."""
 
+    counted: bool = False
     prompt_tokens: int = 0
     evaluated_tokens: int = 0
     generated_tokens: int = 0

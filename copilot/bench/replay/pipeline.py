@@ -3,7 +3,6 @@
 from typing import NamedTuple, Protocol
 
 from copilot.bench.replay.editor import Buffer, Edit
-from copilot.bench.replay.log import Work
 
 
 class Ghost(NamedTuple):
@@ -35,9 +34,13 @@ class Opened(NamedTuple):
 
 
 class Pipeline(Protocol):
-    """What completes in one document at a time. ``name`` is what reports call it."""
+    """What completes in one document at a time. ``name`` is what reports call it; ``requests`` and ``cancels`` count
+    those of the open document. Raises :class:`copilot.errors.SlipstreamError` when it can't go on.
+    """
 
     name: str
+    requests: int
+    cancels: int
 
     async def open(self, document: Opened, screen: Screen) -> None: ...
     def typed(self, before: Buffer, edit: Edit, after: Buffer) -> None:
@@ -46,5 +49,5 @@ class Pipeline(Protocol):
     def jumped(self, before: Buffer, after: Buffer) -> None:
         """The caret went elsewhere; nothing but blanks before it was changed."""
 
-    async def close(self) -> Work:
-        """Close the document; what it cost."""
+    async def close(self) -> None:
+        """Close the document."""

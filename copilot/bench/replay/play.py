@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from copilot.bench.replay.hand import Hand, Key, Press
-from copilot.bench.replay.log import Answered, Event, Hidden, Log, Pressed, Shown
+from copilot.bench.replay.log import Answered, Event, Hidden, Log, Pressed, Shown, Work
+from copilot.bench.replay.meter import Meter, Reading
 from copilot.bench.replay.pipeline import Ghost, Opened, Pipeline
 from copilot.bench.replay.screen import GhostText, continues
 from copilot.bench.replay.trace import Trace
@@ -17,14 +18,36 @@ _SETTLE_SECONDS = 2.0
 """Between opening the file and the first key: someone looks at it."""
 
 _LAST_LOOK_SECONDS = 1.5
+_WARM_KEYS = 2
 # What sums of times are off by; without it a clock that only timers move would stand still.
 _EPSILON_MS = 0.001
 
 
-async def play(trace: Trace, pipeline: Pipeline, user: User) -> Log:
-    """Type ``trace`` to its end; what a suggestion gives need not be typed. The document is opened and closed here."""
-    player = _Player(trace, pipeline, user)
-    return await player.run()
+async def play(trace: Trace, pipeline: Pipeline, user: User, meter: Meter) -> Log:
+    """Type ``trace`` to its end; what a suggestion gives need not be typed. The document is opened and closed here.
+
+    ``meter`` tells what the pipeline did; it is read before, after, and when the second key was pressed.
+    """
+    before = await meter.read()
+    player = _Player(trace, pipeline, user, meter)
+    log = await player.run()
+    after = await meter.read()
+    later = after if player.later is None else await player.later
+    cpu = None
+    if before.cpu_seconds is not None and after.cpu_seconds is not None:
+        cpu = round(after.cpu_seconds - before.cpu_seconds, 3)
+    work = Work(
+        counted=after.counted,
+        prompt_tokens=after.prompt_tokens - before.prompt_tokens,
+        evaluated_tokens=after.evaluated_tokens - before.evaluated_tokens,
+        generated_tokens=after.generated_tokens - before.generated_tokens,
+        later_prompt_tokens=after.prompt_tokens - later.prompt_tokens,
+        later_evaluated_tokens=after.evaluated_tokens - later.evaluated_tokens,
+        requests=pipeline.requests,
+        cancels=pipeline.cancels,
+        cpu_seconds=cpu,
+    )
+    return msgspec.structs.replace(log, work=work)
 
 
 def keys_alone(trace: Trace) -> int:
@@ -37,14 +60,17 @@ def keys_alone(trace: Trace) -> int:
 
 
 class _Player:
-    def __init__(self, trace: Trace, pipeline: Pipeline, user: User) -> None:
+    def __init__(self, trace: Trace, pipeline: Pipeline, user: User, meter: Meter) -> None:
         self._trace = trace
         self._pipeline = pipeline
         self._user = user
         self._hand = Hand(trace)
         self._screen = GhostText()
         self._events: list[Event] = []
+        self._meter = meter
         self._loop = asyncio.get_running_loop()
+        self.later: asyncio.Future[Reading] | None = None
+        """The totals as they were after the second key."""
         self._began = self._loop.time()
         self._changed = asyncio.Event()
         self._line = 0
@@ -75,7 +101,7 @@ class _Player:
         await self._pipeline.open(Opened(trace.name, trace.language, hand.buffer), self)
         await asyncio.sleep(_SETTLE_SECONDS)
         self._began = self._loop.time()
-        last = 0.0
+        last, keys = 0.0, 0
         while (press := hand.upcoming()) is not None:
             due = last + press.gap
             taken = await self._look_until(due)
@@ -84,12 +110,15 @@ class _Player:
             else:
                 self._press(press)
             last = self._now()
+            keys += 1
+            if keys == _WARM_KEYS:
+                self.later = asyncio.ensure_future(self._meter.read())
             # Whoever answers at once does so before the next look.
             await asyncio.sleep(0)
         assert hand.buffer.text == trace.goal
         seconds = self._loop.time() - self._began
         await asyncio.sleep(_LAST_LOOK_SECONDS)
-        work = await self._pipeline.close()
+        await self._pipeline.close()
         return Log(
             trace=trace.name,
             pipeline=self._pipeline.name,
@@ -98,7 +127,6 @@ class _Player:
             keys_alone=keys_alone(trace),
             seconds=round(seconds, 3),
             events=tuple(self._events),
-            work=work,
         )
 
     async def _look_until(self, due: float) -> Ghost | None:

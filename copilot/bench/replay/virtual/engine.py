@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 import msgspec
 
-from copilot.bench.replay.log import Work
+from copilot.bench.replay.meter import Reading
 from copilot.bench.replay.virtual.oracle import Oracle
 from copilot.bench.replay.virtual.tokens import ids, pieces
 from copilot.engine import planning
@@ -22,6 +22,7 @@ from copilot.engine.protocol import (
     PromptPlan,
     SamplingParams,
     TokenEvent,
+    Totals,
 )
 from copilot.engine.slots import Slots, shared_tokens
 from copilot.errors import SlipstreamError
@@ -59,15 +60,9 @@ class Core:
         """The pieces that come behind ``before``."""
         return pieces(self.oracle.answer(before)) if self.oracle is not None else []
 
-    def take_work(self) -> Work:
-        """What was counted since this was asked last."""
-        work = Work(
-            prompt_tokens=self.prompt_tokens,
-            evaluated_tokens=self.evaluated_tokens,
-            generated_tokens=self.generated_tokens,
-        )
-        self.prompt_tokens = self.evaluated_tokens = self.generated_tokens = 0
-        return work
+    async def read(self) -> Reading:
+        """As a :class:`~copilot.bench.replay.meter.Meter`."""
+        return Reading(self.prompt_tokens, self.evaluated_tokens, self.generated_tokens, counted=True)
 
     async def _work(self, milliseconds: float) -> None:
         async with self._busy:
@@ -81,6 +76,7 @@ class FixedCostEngine:
         self, core: Core, family: str, *, slots: int = 4, context_tokens: int = 8192, batch_tokens: int = 64
     ) -> None:
         self.restarts = 0
+        self.totals = Totals()
         self.restarting = False
         self.failure: SlipstreamError | None = None
         self.model = ModelInfo(id="fixed-cost", family=family, context_length=context_tokens)

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Sequence
 
 from copilot.bench.replay.llama_vim import Fields
-from copilot.bench.replay.log import Work
 from copilot.bench.replay.virtual.engine import Core
 from copilot.bench.replay.virtual.tokens import ids, pieces
 from copilot.engine.slots import shared_tokens
@@ -38,9 +37,6 @@ class VirtualInfill:
                 await self._core.prefill(min(_BATCH, len(prompt) - at))
             self._cached = prompt
             return await self._decode(prefix + middle, fields)
-
-    async def work(self) -> Work:
-        return self._core.take_work()
 
     async def _decode(self, before: str, fields: Fields) -> str:
         loop = asyncio.get_running_loop()
