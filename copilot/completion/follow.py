@@ -21,10 +21,10 @@ class Match(NamedTuple):
     """How the text at the caret reads against an offer.
 
     ``taken``: how much of the offer's text stands before the caret already. ``ahead``: all of it does, and more was
-    typed; what is still to come may fit or not. ``lacks``: white space that the editor put before the caret and the
-    suggestion has more of. ``closers``: characters right of the caret that an editor inserted while ``taken`` was
-    typed. ``skipped``: characters that stood right of the base and have been typed over. ``tail``: a line that now
-    stands below the caret and that the suggestion would write again.
+    typed; what is still to come may fit or not. ``closers``: characters right of the caret that an editor inserted
+    while ``taken`` was typed. ``skipped``: characters that stood right of the base and have been typed over. ``tail``:
+    a line that now stands below the caret and that the suggestion would write again. ``lines``: how many line ends
+    were typed.
     """
 
     taken: int
@@ -32,6 +32,7 @@ class Match(NamedTuple):
     closers: str = ""
     skipped: int = 0
     tail: str = ""
+    lines: int = 0
 
 
 def follow(offer: Offer, spot: Spot) -> Match | None:
@@ -45,7 +46,7 @@ def follow(offer: Offer, spot: Spot) -> Match | None:
         if spot.lines(first - ABOVE, first) == above:
             typed = (*spot.lines(first, spot.line), spot.head)
             if (match := _match(offer, typed, spot)) is not None:
-                return match
+                return match._replace(lines=back)
     return None
 
 

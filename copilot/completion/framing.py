@@ -26,9 +26,14 @@ from copilot.context.frame import (
 from copilot.context.request import CaretPlace, InfillRequest
 from copilot.text.spot import Spot
 
-NEAR_PREFIX_TOKENS = 224
-NEAR_SUFFIX_TOKENS = 32
-"""A prompt that is cold has only this much, when the whole one would be late."""
+NEAR_SECONDS = 1.0
+"""A prompt that is cold, where the whole one would be late, may take this long to prefill."""
+
+NEAR_TOKENS = (112, 512)
+"""But it has at least so many tokens, and at most."""
+
+_NEAR_SUFFIX = 0.15
+"""Share of a near prompt that is suffix."""
 
 _SLIGHT_TOKENS = 32
 """So few new tokens are never worth another order or a shorter prompt."""
@@ -146,12 +151,15 @@ class Framing:
         return known
 
     def _near_frame(self, spot: Spot, layout: str) -> Frame:
-        suffix_tokens = min(NEAR_SUFFIX_TOKENS, self._settings.suffix_tokens)
+        least, most = NEAR_TOKENS
+        size = min(most, max(least, self._speed.prefill * NEAR_SECONDS))
+        suffix = min(self._settings.suffix_tokens, _NEAR_SUFFIX * size)
+        prefix = min(self._settings.prefix_tokens, size - suffix)
         return frame_at(
             spot,
             layout,
-            prefix_characters=int(NEAR_PREFIX_TOKENS * CHARACTERS_A_TOKEN),
-            suffix_characters=int(suffix_tokens * CHARACTERS_A_TOKEN),
+            prefix_characters=int(prefix * CHARACTERS_A_TOKEN),
+            suffix_characters=int(suffix * CHARACTERS_A_TOKEN),
         )
 
     @property

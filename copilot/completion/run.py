@@ -70,10 +70,12 @@ class Run:
         match = follow(self.offer, spot)
         if match is None:
             return True
-        base = self.spot
-        if not match.ahead or self.offer.text or spot.line != base.line or not spot.head.startswith(base.head):
+        if not match.ahead or self.offer.text or not self._written.strip():
             return False
-        typed, written = spot.head[base.column :].lstrip(), self._written.lstrip()
+        # White space may still change on the way to the screen, the rest may not.
+        first = spot.line - match.lines
+        typed = "".join((*spot.lines(first, spot.line), spot.head)).removeprefix(self.offer.base.head)
+        typed, written = _dense(typed), _dense(self._written)
         return not (typed.startswith(written) or written.startswith(typed))
 
     def progressed(self, data: ProgressData) -> None:
@@ -113,3 +115,7 @@ class Run:
             language = self.spot.document.language
             self._trimmer = Trimmer(window.prefix, window.suffix, language, self._max_lines)
         return self._trimmer
+
+
+def _dense(text: str) -> str:
+    return "".join(text.split())

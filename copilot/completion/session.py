@@ -160,7 +160,7 @@ class Session:
         actions += self._stop(self._offers.of_kind(Kind.AHEAD))
         actions += self._noted(self._life.edited(changes, self._spot, spot, now))
         if spot is not None:
-            self._go_to(spot, self._path)
+            self._go_to(spot, self._path, typed=True)
             actions += self._stop(self._offers.contradicted(spot))
         else:
             self._spot = None
@@ -356,9 +356,8 @@ class Session:
         spot = self._spot.after(suggestion.text, suggestion.replaced)
         if self._offers.at(spot):
             return []
-        place = self._place if spot.line == self._spot.line else caret_place(spot.head, spot.rest)
         stopped = self._stop(list(self._offers.runs.values()))
-        prompt = self._framing.plan(spot, place, self._budget, path=self._path)
+        prompt = self._framing.plan(spot, self._place, self._budget, path=self._path)
         return stopped + self._start(Kind.PREFETCH, spot, prompt, now)
 
     def _prefill_ahead(self, now: float) -> list[Action]:
@@ -423,14 +422,14 @@ class Session:
             notes.append(Note(moment))
         return notes
 
-    def _go_to(self, spot: Spot, path: str | None) -> None:
-        """The caret's place is frozen while someone types along a line: a fresh line becomes a line end with its first
-        letter, and another order of the prompt would throw the KV cache away."""
-        self._spot, self._path = spot, path
+    def _go_to(self, spot: Spot, path: str | None, *, typed: bool = False) -> None:
+        """The caret is at ``spot``. Its place, and with it the order of the prompt, is that of where typing began: a
+        fresh line becomes a line end with its first letter, and another order would throw the KV cache away."""
+        fresh = not spot.head.strip() and not spot.rest.strip(_BY_EDITOR)
         line = (spot.line, spot.rest.strip(_BY_EDITOR))
-        if line != self._line:
-            self._line = line
+        if line != self._line and (fresh or not typed):
             self._place = caret_place(spot.head, spot.rest)
+        self._spot, self._path, self._line = spot, path, line
 
 
 def _same(one: Spot, other: Spot) -> bool:
