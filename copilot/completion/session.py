@@ -24,7 +24,7 @@ from copilot.serve.api import InfillBody, Lane, ProgressData
 from copilot.text.document import Change, Document
 from copilot.text.spot import Spot
 
-IDLE = 0.4
+IDLE = 0.8
 """Seconds without an event after which the best prompt is prefilled ahead."""
 
 READING = 0.3
@@ -94,6 +94,7 @@ class Session:
         self._path: str | None = None
         self._line: tuple[int, str] | None = None
         self._place = CaretPlace.LINE_END
+        self._typed = False
 
     @property
     def running(self) -> tuple[int, ...]:
@@ -129,7 +130,8 @@ class Session:
         """A suggestion is wanted at ``spot``. An older request that still waits is answered with None."""
         actions = self._supersede()
         self._timers.pop(_Timer.ORPHAN, None)
-        self._go_to(spot, path)
+        self._go_to(spot, path, typed=self._typed)
+        self._typed = False
         self._waiting = _Waiting(id, spot, now, invoked=invoked, streaming=streaming)
         actions += self._stop(self._offers.contradicted(spot))
         delivered = self._deliver(self._waiting, now)
@@ -161,6 +163,7 @@ class Session:
         actions += self._noted(self._life.edited(changes, self._spot, spot, now))
         if spot is not None:
             self._go_to(spot, self._path, typed=True)
+            self._typed = True
             actions += self._stop(self._offers.contradicted(spot))
         else:
             self._spot = None

@@ -29,6 +29,7 @@ class InlineCompletions:
         self._server = server
         self._completers: dict[str, Completer] = {}
         self._speed = Speed()
+        self._given_up_told: set[str] = set()
 
     def edited(self, document: Document, changes: Sequence[Change]) -> None:
         if (completer := self._completers.get(document.uri)) is not None:
@@ -69,9 +70,24 @@ class InlineCompletions:
 
     async def _answer(self, request_id: RequestId, caret: Caret, asked: Asked) -> Json | None:
         suggestions, facts = await asked
+        self._tell_what_was_given_up(facts)
         if self._server.wants_stats and facts.stats is not None:
             self._server.protocol.notify_plain(STATS, _told(request_id, facts))
         return None if suggestions is None else caret.answer(suggestions)
+
+    def _tell_what_was_given_up(self, facts: Facts) -> None:
+        """In the client's log, once for each kind: a message box would be in the way of someone who types."""
+        kinds = {phrase.split()[0] for phrase in facts.gave_up}
+        if kinds <= self._given_up_told:
+            return
+        self._given_up_told |= kinds
+        message = (
+            f"To show a first line within {self._server.completion.budget_ms} ms where the caret came to just now, the "
+            f"model was asked with less: {'; '.join(facts.gave_up)}. This machine reads about {self._speed.prefill:.0f} "
+            "tokens a second; completion.budget_ms sets the time."
+        )
+        note = {"type": types.MessageType.Log.value, "message": message}
+        self._server.protocol.notify_plain(types.WINDOW_LOG_MESSAGE, note)
 
     def _document(self, uri: str) -> Document | None:
         """None where nothing is completed."""
