@@ -82,9 +82,9 @@ class InlineCompletions:
             return
         self._given_up_told |= kinds
         message = (
-            f"To show a first line within {self._server.completion.budget_ms} ms where the caret came to just now, the "
-            f"model was asked with less: {'; '.join(facts.gave_up)}. This machine reads about {self._speed.prefill:.0f} "
-            "tokens a second; completion.budget_ms sets the time."
+            f"To show a first line within {self._server.completion.budget_ms} ms where the caret came to just now, "
+            f"the model was asked with less: {'; '.join(facts.gave_up)}. This machine reads about "
+            f"{self._speed.prefill:.0f} tokens a second; completion.budget_ms sets the time."
         )
         note = {"type": types.MessageType.Log.value, "message": message}
         self._server.protocol.notify_plain(types.WINDOW_LOG_MESSAGE, note)
