@@ -216,8 +216,10 @@ class Session:
             return []
         run.finish(self._speed, _ENDS.get(reason, End.WHOLE))
         self._framing.warmed(run.prompt.request, run.share)
-        if reason != "cancelled":
-            self._offers.keep(run)
+        if reason == "cancelled":
+            # By the host, for work that is more urgent: as if it had not been asked.
+            return self._go_on(now)
+        self._offers.keep(run)
         return self._retry(run, now) or self._go_on(now)
 
     def failed(self, generation: int, now: float) -> list[Action]:
