@@ -121,7 +121,12 @@ def reading_at_caret(prefix: str, suffix: str, lexis: Lexis) -> Reading:
         reading = read(line, reading, lexis, column=width(line), here=False, lenient=True)[0].next_line()
     reading, _ = read(lines[-1], reading, lexis, column=width(lines[-1]), lenient=True)
     owed = _owed(reading, suffix.split("\n")[:_SUFFIX_LINES], lexis)
-    return reading._replace(brackets=reading.brackets[len(reading.brackets) - owed :])
+    brackets = reading.brackets
+    closer = next(iter(suffix.partition("\n")[0].strip()), "")
+    if closer in CLOSERS and owed < len(brackets) and brackets[-1 - owed].closer != closer:
+        # What stands right of the caret closes the innermost one; it is another that is missing.
+        owed = 0
+    return reading._replace(brackets=brackets[len(brackets) - owed :])
 
 
 def _without_flat(line: str, reading: Reading, lexis: Lexis) -> Reading:
@@ -180,7 +185,7 @@ def _owed(caret: Reading, suffix: list[str], lexis: Lexis) -> int:
     The suffix may be cut off anywhere, so a missing closer proves nothing by itself. A line that is no deeper than
     the one with the bracket does: the closer has come by then, or is missing.
     """
-    checks = list(_closers_by_column(suffix, Reading(inside=caret.inside), lexis))
+    checks = list(_closed_by_column(suffix, caret, lexis))
     owed = 0
     for index, bracket in enumerate(caret.brackets):
         closed = next((count for column, count in checks if column <= bracket.column), None)
@@ -189,13 +194,15 @@ def _owed(caret: Reading, suffix: list[str], lexis: Lexis) -> int:
     return owed
 
 
-def _closers_by_column(suffix: list[str], reading: Reading, lexis: Lexis) -> Iterator[tuple[int, int]]:
+def _closed_by_column(suffix: list[str], caret: Reading, lexis: Lexis) -> Iterator[tuple[int, int]]:
     """For each line after the caret's: its indentation, and how many brackets from before the caret are closed by it.
 
     Of the line itself only the closers at its start count. After nothing but blank lines the file is taken to end,
     which is as good as a line that is not indented.
     """
-    reading, count = _count_closers(suffix[0], reading, lexis)
+    wanted = "".join(bracket.closer for bracket in reversed(caret.brackets))
+    reading, strays = _strays(suffix[0], Reading(inside=caret.inside), lexis)
+    count = _closed(strays, wanted, 0)
     text_came = False
     for line in suffix[1:]:
         text = line.strip()
@@ -206,21 +213,29 @@ def _closers_by_column(suffix: list[str], reading: Reading, lexis: Lexis) -> Ite
         if lexis.directives and reading.in_code and _AT_THE_MARGIN.match(text):
             continue
         if reading.in_code:
-            leading = len(text) - len(text.lstrip(_ALL_CLOSERS))
-            yield column, count + max(0, leading - len(reading.brackets))
+            leading = text[: len(text) - len(text.lstrip(_ALL_CLOSERS))]
+            yield column, _closed(leading[len(reading.brackets) :], wanted, count)
         if column == 0 and not reading.brackets:
             return
-        reading, closers = _count_closers(line, reading, lexis)
-        count += closers
+        reading, strays = _strays(line, reading, lexis)
+        count = _closed(strays, wanted, count)
     if not text_came:
         yield 0, count
 
 
-def _count_closers(line: str, reading: Reading, lexis: Lexis) -> tuple[Reading, int]:
-    count = 0
+def _closed(strays: str, wanted: str, count: int) -> int:
+    """How many of ``wanted`` are closed by ``strays`` when ``count`` were: one of another kind closes none."""
+    for closer in strays:
+        count += closer == wanted[count : count + 1]
+    return count
+
+
+def _strays(line: str, reading: Reading, lexis: Lexis) -> tuple[Reading, str]:
+    """The closing brackets of ``line`` that close nothing of it, and what is open at the start of the next."""
+    strays = ""
     while True:
         reading, at = read(line, reading, lexis)
         if at is None:
-            return reading.next_line(), count
+            return reading.next_line(), strays
+        strays += line[at]
         line = line[at + 1 :]
-        count += 1

@@ -13,7 +13,7 @@ _UNITS = (2, 3, 4, 8)
 _TAB = 4
 # So many block bodies, nearly all as deep, make a habit.
 _ENOUGH = 3
-_NEARLY_ALL = 0.9
+_NEARLY_ALL = 0.8
 
 
 class Style(NamedTuple):
@@ -67,19 +67,24 @@ class Levels:
         self._style = style
         self._lexis = lexis
 
-    def column(self, wrote: int, above: str) -> int:
-        """Where a line belongs that the model put at ``wrote`` below the line ``above``."""
-        return self._find(wrote, above)[-1][1]
+    def column(self, wrote: int, above: str, *, closes: bool = False) -> int:
+        """Where a line belongs that the model put at ``wrote`` below the line ``above``.
 
-    def keep(self, wrote: int, above: str) -> None:
-        self._levels = self._find(wrote, above)
+        ``closes``: it begins with a closing bracket, which stands where what it closes began.
+        """
+        return self._find(wrote, above, closes)[-1][1]
 
-    def _find(self, wrote: int, above: str) -> list[tuple[int, int]]:
+    def keep(self, wrote: int, above: str, *, closes: bool = False) -> None:
+        self._levels = self._find(wrote, above, closes)
+
+    def _find(self, wrote: int, above: str, closes: bool) -> list[tuple[int, int]]:
         levels = self._levels
         while len(levels) > 1 and wrote < levels[-1][0]:
             levels = levels[:-1]
         model, file = levels[-1]
         deeper = wrote - model
+        if closes and deeper > 0 and len(levels) < len(self._levels):
+            return levels
         if deeper > 0 and self._style.unit and begins_body(above, self._lexis):
             return [*levels, (wrote, file + self._style.unit)]
         return [*levels, (wrote, max(0, file + deeper))] if deeper else levels

@@ -81,7 +81,9 @@ class Middle:
         return end if kept and is_word(self.rest[0]) else len(kept)
 
     def misses_rest(self, text: str) -> bool:
-        """Whether ``text`` ends a statement that the rest of the line is still to go on with."""
+        """Whether ``text`` does not go on to the rest of the line, but says its end or ends the statement."""
+        if self.rest.endswith(text.strip()) and not any(char.isalnum() for char in text):
+            return True
         return not only_closers(self.rest) and text.rstrip().endswith(_STATEMENT_ENDS)
 
     def _balanced(self, line: str, start: Reading, on_caret_line: bool) -> int:

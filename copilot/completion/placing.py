@@ -1,7 +1,7 @@
 """Where the lines of a suggestion begin: their indentation, as the place and the file want it."""
 
 from copilot.completion.indent import Levels, style_of
-from copilot.completion.lexis import Lexis, opens_block, width
+from copilot.completion.lexis import CLOSERS, Lexis, opens_block, width
 
 
 class Placing:
@@ -22,7 +22,8 @@ class Placing:
         space = _space(line)
         indent = width(space)
         if not first:
-            return self._levels.column(self._wrote(indent), self._last)
+            closes = line.lstrip()[:1] in CLOSERS
+            return self._levels.column(self._wrote(indent), self._last, closes=closes)
         head, above = width(self._head), width(self._above)
         if after_blank:
             return indent  # It left the caret's line, so this is no longer relative to the caret.
@@ -38,7 +39,7 @@ class Placing:
         space = _space(line)
         text = line[len(space) :]
         if not first:
-            self._levels.keep(self._wrote(width(space)), self._last)
+            self._levels.keep(self._wrote(width(space)), self._last, closes=text[:1] in CLOSERS)
             space = _fit(space, column)
             return self._style.space(space) + text
         missing = max(0, column - width(self._head))

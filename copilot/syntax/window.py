@@ -85,14 +85,15 @@ class Window:
         return self._parser.parse(self._prefix + inserted + self._suffix[taken:], tree)
 
 
-def _faults(node: "Node") -> "Iterator[Node]":
-    if not node.has_error:
-        return
-    if node.is_error or node.is_missing:
-        yield node
-        return
-    for child in node.children:
-        yield from _faults(child)
+def _faults(root: "Node") -> "Iterator[Node]":
+    # Not by recursion: text may be nested as deep as someone types brackets.
+    nodes = [root]
+    while nodes:
+        node = nodes.pop()
+        if node.is_error or node.is_missing:
+            yield node
+        elif node.has_error:
+            nodes += node.children
 
 
 def _on_lines(root: "Node", first: int, last: int) -> int:

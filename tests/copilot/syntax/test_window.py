@@ -43,6 +43,12 @@ def test_faults_of_other_lines_are_told_from_those_here() -> None:
     assert window.faults_here_with("a = = 1") > 0
 
 
+def test_text_may_be_nested_deeply() -> None:
+    window = Window("(" * 5_000, "", "python")
+    assert window.faults > 0
+    assert window.faults_with(")" * 5_000) == 0
+
+
 _text = st.text(alphabet="ab1 ()[]{}\"'=:;,.\n\té𝕏", max_size=40)
 
 
