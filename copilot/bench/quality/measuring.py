@@ -4,14 +4,21 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
+import msgspec
+
+from copilot import __version__
 from copilot.bench.quality import pipeline, scoring
 from copilot.bench.quality.arms import Arm
 from copilot.bench.quality.problems import Problem, Stratum
-from copilot.bench.quality.recording import Host, Recorder
+from copilot.bench.quality.recording import Host, Recorded, Recorder
 from copilot.bench.quality.results import Result, Score, Setup, Store, digest
 from copilot.bench.quality.sandbox import SECONDS, Outcome
+from copilot.completion.framing import ModelFacts
 from copilot.completion.suggestion import Suggestion
 from copilot.config.settings import CompletionSettings
+from copilot.errors import SlipstreamError
+
+_LIMITS = ("prefix_tokens", "suffix_tokens", "max_tokens", "max_lines")
 
 
 class Measuring:
@@ -65,19 +72,41 @@ class Measuring:
 
     def setup(self, arm: Arm) -> Setup:
         settings = arm.settings(self._settings)
-        return Setup(
-            model=self._model,
-            arm=arm.name,
-            prefix_tokens=settings.prefix_tokens,
-            suffix_tokens=settings.suffix_tokens,
-            max_tokens=settings.max_tokens,
-            max_lines=settings.max_lines,
-        )
+        return Setup(model=self._model, arm=arm.name, **{name: getattr(settings, name) for name in _LIMITS})
+
+    async def again(
+        self, problems: Sequence[Problem], recorded: Sequence[Result]
+    ) -> AsyncIterator[tuple[Result, Result]]:
+        """Each result that is recorded for one of ``problems``, and what comes of the same answers now.
+
+        Those that would ask the model for something new are left out.
+        """
+        by_hole = {(problem.id, problem.stratum, digest(problem)): problem for problem in problems}
+        for before in recorded:
+            problem = by_hole.get((before.id, before.stratum, before.digest))
+            if problem is None:
+                continue
+            then = {name: getattr(before.setup, name) for name in _LIMITS}
+            settings = msgspec.structs.replace(self._settings, **then)
+            model = Arm(layout=before.layout).model(self._order)
+            setup = msgspec.structs.replace(before.setup, version=__version__)
+            try:
+                now = await self._ask(Recorded(before.generations), problem, model, settings, setup)
+            except SlipstreamError as error:
+                if error.code != "not_recorded":
+                    raise
+            else:
+                yield before, now
 
     async def _measure(self, problem: Problem, arm: Arm, setup: Setup) -> Result:
+        model, settings = arm.model(self._order), arm.settings(self._settings)
+        return await self._ask(self._host, problem, model, settings, setup)
+
+    async def _ask(
+        self, host: Host, problem: Problem, model: ModelFacts, settings: CompletionSettings, setup: Setup
+    ) -> Result:
         started = time.monotonic()
-        recorder = Recorder(self._host, lambda text: scoring.is_whole(problem, text))
-        settings, model = arm.settings(self._settings), arm.model(self._order)
+        recorder = Recorder(host, lambda text: scoring.is_whole(problem, text))
         suggestion: Suggestion | None = None
         if problem.stratum is Stratum.PUBLISHED:
             await pipeline.answer(recorder, problem, model, settings)
@@ -98,12 +127,10 @@ class Measuring:
             place=problem.place,
             digest=digest(problem),
             setup=setup,
-            layout=first.layout,
             gold=problem.gold,
-            answer=first.text,
+            generations=tuple(recorder.generations),
             suggestion=suggestion.text if suggestion else "",
             replaced=suggestion.replaced if suggestion else 0,
-            asked=len(recorder.generations),
             seconds=round(seconds, 3),
             raw=raw,
             shown=shown,

@@ -1,4 +1,5 @@
-"""A host that keeps what the model wrote, while whatever stands in front of it makes a suggestion of that.
+"""A host that keeps what the model wrote, while whatever stands in front of it makes a suggestion of that; and one
+that says it again.
 
 Trimming ends a stream early. The model's own answer, for comparison, is the same stream read on until nothing that
 follows would count; so one generation gives both, and both begin with the same text.
@@ -6,7 +7,8 @@ follows would count; so one generation gives both, and both begin with the same 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeAlias
 
@@ -26,8 +28,8 @@ class Host(Protocol):
 _Queue: TypeAlias = "asyncio.Queue[InfillEvent | SlipstreamError | None]"
 
 
-class Generation(msgspec.Struct):
-    """One answer. ``ended``: ``stop`` or ``length`` where the model came to an end, else empty."""
+class Generation(msgspec.Struct, omit_defaults=True):
+    """One answer. ``ended``: ``stop`` or ``length`` where the model came to an end, empty where no more was wanted."""
 
     layout: str = ""
     text: str = ""
@@ -89,6 +91,36 @@ class Recorder:
             return None if self._wanted else error
         queue.put_nowait(None)
         return None
+
+
+class Recorded:
+    """A host that says again what was recorded, by the order of the prompt.
+
+    Raises :class:`SlipstreamError` ``not_recorded`` for an order that was not asked for then.
+    """
+
+    def __init__(self, generations: Sequence[Generation]) -> None:
+        self._by_layout = {generation.layout: generation for generation in reversed(generations)}
+
+    @contextlib.asynccontextmanager
+    async def infill(self, body: InfillBody, /) -> AsyncGenerator[AsyncIterator[InfillEvent]]:
+        generation = self._by_layout.get(body.layout or "")
+        if generation is None:
+            raise SlipstreamError(
+                f"No answer to a prompt in the order {body.layout} was recorded.",
+                hint="Measure with the model.",
+                code="not_recorded",
+            )
+        yield _said_again(generation)
+
+
+async def _said_again(generation: Generation) -> AsyncIterator[InfillEvent]:
+    yield StartData(stream="", model="", layout=generation.layout)
+    # About as a model would cut it; what comes of it does not depend on that.
+    for piece in re.findall(r"\s*\w+|\s+|[^\w\s]", generation.text):
+        yield TokenData(text=piece)
+        await asyncio.sleep(0)
+    yield DoneData(reason=generation.ended or "length", prompt_tokens=generation.prompt_tokens)
 
 
 def _new_queue() -> _Queue:

@@ -126,7 +126,7 @@ def _trimming(results: Sequence[Result], show: int) -> str:
                 str(len(saved)),
                 str(len(broke)),
                 f"{pairs.p:.2g}",
-                str(sum(r.asked > 1 for r in group)),
+                str(sum(r.retried for r in group)),
                 str(sum(not score.shown for score in final)),
                 *(_before_after(raw, wholes, kind) for kind in _FLAWS),
             )

@@ -8,6 +8,7 @@ import msgspec
 
 from copilot import __version__
 from copilot.bench.quality.problems import Problem, Stratum
+from copilot.bench.quality.recording import Generation
 from copilot.bench.quality.scoring import Flaws
 from copilot.context.request import CaretPlace
 from copilot.errors import SlipstreamError
@@ -46,10 +47,10 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """``answer``: all that the model wrote, as far as it was needed. ``suggestion``: what the pipeline made of it.
+    """``generations``: all that the model wrote, as far as it was needed. ``suggestion``: what the pipeline made of it.
 
-    ``raw`` scores the answer, ``shown`` the suggestion as far as it counts, ``whole`` all of it. ``replaced``:
-    characters right of the caret that the suggestion stands in for. ``asked``: generations that it took.
+    ``raw`` scores the first generation, ``shown`` the suggestion as far as it counts, ``whole`` all of it.
+    ``replaced``: characters right of the caret that the suggestion stands in for.
     As published, a hole has no suggestion: no editor has such a place.
     """
 
@@ -58,12 +59,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     place: CaretPlace
     digest: str
     setup: Setup
-    layout: str
     gold: str
-    answer: str
+    generations: tuple[Generation, ...]
     suggestion: str = ""
     replaced: int = 0
-    asked: int = 1
     seconds: float = 0.0
     raw: Score
     shown: Score | None = None
@@ -72,6 +71,19 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> tuple[str, Stratum, str, Setup]:
         return (self.id, self.stratum, self.digest, self.setup)
+
+    @property
+    def layout(self) -> str:
+        """The order of the first prompt."""
+        return self.generations[0].layout
+
+    @property
+    def answer(self) -> str:
+        return self.generations[0].text
+
+    @property
+    def retried(self) -> bool:
+        return len(self.generations) > 1
 
     @property
     def final(self) -> Score:
@@ -92,6 +104,9 @@ class Store:
         if file is not None and file.exists():
             for result in _read(file):
                 self._known[result.key] = result
+
+    def all(self) -> list[Result]:
+        return list(self._known.values())
 
     def find(self, problem: Problem, setup: Setup) -> Result | None:
         return self._known.get((problem.id, problem.stratum, digest(problem), setup))

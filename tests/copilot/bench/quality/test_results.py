@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from copilot.bench.quality.problems import Problem, Stratum
+from copilot.bench.quality.recording import Generation
 from copilot.bench.quality.results import Result, Score, Setup, Store, digest
 from copilot.bench.quality.scoring import Flaws
 from copilot.context.request import CaretPlace
@@ -22,9 +23,8 @@ RESULT = Result(
     place=CaretPlace.LINE_END,
     digest=digest(PROBLEM),
     setup=SETUP,
-    layout="psm",
     gold="1",
-    answer="1\n",
+    generations=(Generation(layout="psm", text="1\n"),),
     suggestion="1",
     raw=SCORE,
     shown=SCORE,
