@@ -104,7 +104,8 @@ class Session:
     @property
     def next_wake(self) -> float | None:
         """When :meth:`wake` wants to be called, if nothing comes before."""
-        kept = self._life.next_due
+        # Without a document there is nothing to look it up in.
+        kept = self._life.next_due if self._spot is not None else None
         return min([*self._timers.values(), *([] if kept is None else [kept])], default=None)
 
     def configure(self, settings: CompletionSettings, model: ModelFacts) -> None:
