@@ -69,6 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=_seconds, default=10.0, metavar="SECONDS", help="for one program (default %(default)g)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="append results; those in it are not measured again")
+    parser.add_argument(
+        "--again",
+        type=Path,
+        metavar="FILE",
+        help="without the model: what comes now of the answers in FILE, which an earlier run with --json wrote",
+    )
     parser.add_argument("--show", type=_count, default=0, metavar="N", help="show N problems that trimming changed")
 
 
@@ -79,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
     from copilot.bench.quality.results import Store
     from copilot.config.load import as_options, load
 
+    if args.again is not None:
+        return _again(args)
     settings = load(args.config_file, args.overrides).settings
     strata = args.places or DEFAULT_STRATA
     loaded = data.load(args.data, seed=args.seed, limit=args.limit, strata=strata)
@@ -103,6 +111,53 @@ def run(args: argparse.Namespace) -> int:
         print()
         print(measurement.report(args.show))
     return status
+
+
+def _again(args: argparse.Namespace) -> int:
+    from copilot.bench.quality import data
+    from copilot.bench.quality.problems import Stratum
+    from copilot.bench.quality.report import changes, report
+    from copilot.bench.quality.results import Store
+    from copilot.config.load import load
+
+    if not args.again.exists():
+        raise SlipstreamError(f"There is no file {args.again}.", hint="--json FILE writes one.", code="no_data")
+    settings = load(args.config_file, args.overrides).settings
+    recorded = [result for result in Store(args.again).all() if not args.places or result.stratum in args.places]
+    loaded = data.load(args.data, seed=args.seed, limit=0, strata=tuple(Stratum))
+    pairs = asyncio.run(_repeat(args, settings, loaded.problems, recorded))
+    if not pairs:
+        raise SlipstreamError(
+            f"{args.again} holds no results for {loaded.what} with seed {args.seed}.",
+            hint="Name the data and the seed that they were measured with.",
+            code="no_data",
+        )
+    if len(pairs) < len(recorded):
+        _note(f"{len(recorded) - len(pairs)} of {len(recorded)} need the model or other data and are left out.")
+    print(f"the answers of {args.again} again, against the suggestions that were made of them then\n")
+    print(changes(pairs, args.show))
+    print()
+    print(report([now for _, now in pairs], order={}, layouts_compared=False, show=args.show))
+    return 0
+
+
+async def _repeat(
+    args: argparse.Namespace, settings: "Settings", problems: "list[Problem]", recorded: "list[Result]"
+) -> "list[tuple[Result, Result]]":
+    from copilot.bench.quality.measuring import Measuring
+    from copilot.bench.quality.recording import Recorded
+    from copilot.bench.quality.results import Store
+
+    measuring = Measuring(
+        Recorded([]),
+        model="",
+        order={},
+        settings=settings.completion,
+        store=Store(None),
+        execute=not args.no_run,
+        seconds=args.timeout,
+    )
+    return [pair async for pair in measuring.again(problems, recorded)]
 
 
 class _Run:

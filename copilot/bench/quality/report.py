@@ -28,6 +28,33 @@ def report(results: Sequence[Result], *, order: Mapping[str, str], layouts_compa
     return "\n\n".join(filter(None, parts))
 
 
+def changes(pairs: Sequence[tuple[Result, Result]], show: int = 0) -> str:
+    """Recorded results against what comes of the same answers now."""
+    head = ("", "n", "before", "now", "only before", "only now", "p", "silent", "unparsable")
+    rows, examples = [], []
+    old, new = {id(now): before for before, now in pairs}, [now for _, now in pairs]
+    for name, group in _groups(new):
+        before = [old[id(now)] for now in group]
+        paired = Paired.of([r.final.right for r in before], [r.final.right for r in group])
+        rows.append(
+            (
+                name,
+                str(len(group)),
+                _share([r.final.right for r in before]),
+                _share([r.final.right for r in group]),
+                str(paired.only_first),
+                str(paired.only_second),
+                f"{paired.p:.2g}",
+                _before_after([r.final for r in before], [r.final for r in group], lambda score: not score.shown),
+                _before_after([r.whole or r.final for r in before], [r.whole or r.final for r in group], _FLAWS[-1]),
+            )
+        )
+        verdicts = [(r.final.right, now.final.right, r, now) for r, now in zip(before, group, strict=True)]
+        examples += _examples("only before", [now for was, is_now, _, now in verdicts if was and not is_now], show)
+        examples += _examples("only now", [now for was, is_now, _, now in verdicts if is_now and not was], show)
+    return "\n".join([_table(head, rows), *examples])
+
+
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [list(head), *map(list, rows)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(head))]

@@ -67,6 +67,19 @@ async def test_results_are_kept_and_not_asked_for_again(data: Path, tmp_path: Pa
     assert 0 < len(engine.calls) - asked <= asked
 
 
+async def test_recorded_answers_need_no_model(data: Path, tmp_path: Path) -> None:
+    arguments = ("bench", "quality", "--data", "set.jsonl", "--places", "fresh-line")
+    async with running(ScriptedEngine(WRITTEN)):
+        assert (await slipstream(*arguments, "--json", "out.jsonl", cwd=tmp_path))[0] == 0
+    status, output, errors = await slipstream(*arguments, "--again", "out.jsonl", cwd=tmp_path)
+    assert (status, errors) == (0, "")
+    (row,) = [line.split() for line in output.splitlines() if line.startswith("fresh-line")][:1]
+    assert row[1:6] == ["3", "1.000", "(.44-1.00)", "1.000", "(.44-1.00)"]
+    status, _output, errors = await slipstream("bench", "quality", "--again", "out.jsonl", cwd=tmp_path)
+    assert status == 1
+    assert "out.jsonl holds no results for the sample that comes with Slipstream" in errors
+
+
 async def test_masked_lines_of_any_folder(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "a.js").write_text("function add(a, b) {\n  return sum(a, b);\n}\n")
@@ -150,6 +163,7 @@ async def test_an_order_that_the_model_lacks_is_said(data: Path, tmp_path: Path)
         (["--data", "empty"], "holds no source files and no infilling sets"),
         (["--data", "set.jsonl", "--json", "no/such/out.jsonl"], "There is no folder"),
         (["--data", "set.jsonl", "--json", "set.jsonl"], "is no file of results"),
+        (["--again", "nowhere"], "There is no file nowhere."),
         (["--data", "set.jsonl", "--places", "span"], "nothing to measure at span"),
     ],
 )

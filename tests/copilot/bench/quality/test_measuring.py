@@ -163,3 +163,23 @@ async def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert [result.id async for result in again.run(problems, [Arm()])] == ["line", "b", "c"]
     assert len({body.prefix for body in host.bodies}) == 1
     assert again.left(problems, [Arm()]) == 0
+
+
+async def test_recorded_answers_make_the_same_suggestions_again() -> None:
+    host = Script({"spm": RIGHT, "prefix": WRONG})
+    first = measuring(host)
+    before = [result async for result in first.run([LINE], [Arm(layout="spm"), Arm(layout="prefix")])]
+    asked = len(host.bodies)
+    pairs = [pair async for pair in first.again([LINE], before)]
+    assert len(host.bodies) == asked
+    assert [was for was, _ in pairs] == before
+    for was, now in pairs:
+        assert now.setup == was.setup
+        assert (now.suggestion, now.raw, now.shown, now.whole) == (was.suggestion, was.raw, was.shown, was.whole)
+
+
+async def test_what_was_not_recorded_is_left_out() -> None:
+    first = measuring(Script(RIGHT))
+    (result,) = [result async for result in first.run([LINE], [Arm()])]
+    other = msgspec.structs.replace(LINE, prefix="def double(y):\n")
+    assert [pair async for pair in first.again([other], [result])] == []

@@ -5,7 +5,7 @@ import tomllib
 import msgspec
 
 from copilot.bench.quality.problems import Stratum
-from copilot.bench.quality.report import report
+from copilot.bench.quality.report import changes, report
 from copilot.bench.quality.results import Result
 from copilot.bench.quality.scoring import Flaws
 from copilot.context.request import CaretPlace
@@ -102,3 +102,18 @@ def test_orders_are_compared_on_the_problems_that_both_have() -> None:
 def test_published_holes_choose_no_order() -> None:
     results = [result("a", raw=True, shown=True, arm=arm, stratum=Stratum.PUBLISHED) for arm in ("spm", "psm")]
     assert "[order]" not in report(results, order=ORDER, layouts_compared=True)
+
+
+def test_changes_are_paired() -> None:
+    names = {"a": (True, False), "b": (False, True), "c": (False, True), "d": (True, True)}
+    pairs = [
+        (result(name, raw=False, shown=before), result(name, raw=False, shown=now))
+        for name, (before, now) in names.items()
+    ]
+    text = changes(pairs, 1)
+    row = line(text, "fresh-line")
+    assert row[:3] == ["fresh-line", "4", ".500"]
+    assert row[4] == ".750"
+    assert row[6:9] == ["1", "2", "1"]
+    assert "only before: a (fresh-line)" in text
+    assert "only now: b (fresh-line), c (fresh-line)" in text
