@@ -31,14 +31,21 @@ class Asked:
     sent: int = 0
     ended: str | None = None
 
+    @property
+    def prefix(self) -> str:
+        """The text before the caret."""
+        return f"{self.body['prefix']}{self.body['begun']}"
+
 
 @dataclass
 class FakeHost:
     """``hold_after``: send so many tokens, then wait until :meth:`release`. ``refuse`` answers without a stream,
-    ``fail`` ends one after its tokens. All may be set while it runs.
+    ``fail`` ends one after its tokens. ``answers`` are given in turn, and ``tokens`` after them. All may be set while
+    it runs.
     """
 
     tokens: Sequence[str] = ("1",)
+    answers: list[Sequence[str]] = field(default_factory=list)
     hold_after: int | None = None
     refuse: ErrorData | None = None
     fail: ErrorData | None = None
@@ -65,6 +72,11 @@ class FakeHost:
         self._thread.join(10)
         paths.host_socket().unlink(missing_ok=True)
         self._loop.close()
+
+    @property
+    def questions(self) -> list[Asked]:
+        """What was asked for someone who waits, not ahead of time."""
+        return [asked for asked in self.asked if asked.body["lane"] == "inline"]
 
     def release(self) -> None:
         """Let held streams go on."""
@@ -153,14 +165,17 @@ class FakeHost:
     def _events(self, asked: Asked) -> Iterator[StartData | ProgressData | TokenData | DoneData | ErrorData]:
         yield StartData(stream="s1", model="fake", layout="psm")
         yield ProgressData(processed=32, total=64, reused=16)
-        for token in self.tokens:
+        tokens: Sequence[str] = ()
+        if asked.body["max_tokens"]:
+            tokens = self.answers.pop(0) if self.answers else self.tokens
+        for token in tokens:
             asked.sent += 1
             yield TokenData(text=token)
         if self.fail is not None:
             yield self.fail
         else:
             yield DoneData(
-                reason="stop", prompt_tokens=64, reused_tokens=16, generated_tokens=len(self.tokens), decode_ms=100.0
+                reason="stop", prompt_tokens=64, reused_tokens=16, generated_tokens=len(tokens), decode_ms=100.0
             )
 
 

@@ -89,7 +89,7 @@ def test_a_client_without_progress_is_not_asked_for_it(host: FakeHost) -> None:
 def test_who_types_does_not_wait_and_who_asks_does(host: FakeHost) -> None:
     host.status = starting()
     with Client() as client:
-        client.initialize()
+        client.initialize(initializationOptions={"candidates": 1})
         client.open(URI, "x = ")
         assert client.result(COMPLETE, inline(URI, 0, 4)) is None
         asked = client.send(COMPLETE, inline(URI, 0, 4, context=INVOKED))

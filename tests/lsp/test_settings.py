@@ -119,6 +119,8 @@ def test_the_workspace_s_configuration_is_asked_for_and_read_again(host: FakeHos
 
 
 def _max_tokens(client: Client, host: FakeHost) -> object:
+    # A suggestion would be remembered, and asked for only once.
+    host.tokens = ()
     client.result(COMPLETE, inline(URI, 0, 4))
     return host.asked[-1].body["max_tokens"]
 

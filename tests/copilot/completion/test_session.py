@@ -133,7 +133,7 @@ def test_a_generation_goes_on_while_what_is_typed_agrees_with_it() -> None:
         assert texts(desk.type(key)) in ([None], [None, None])
     assert desk.stopped == []
     assert len(desk.started) == 1
-    assert texts(desk.engine("for item in items:\n")) == [[" item in items:"]]
+    assert texts(desk.engine("for item in items:\n        count(")) == [[" item in items:"]]
 
 
 def test_a_generation_stops_with_the_key_that_contradicts_it() -> None:
