@@ -27,6 +27,9 @@ from copilot.text.spot import Spot
 IDLE = 0.8
 """Seconds without an event after which the best prompt is prefilled ahead."""
 
+RESTING = 0.3
+"""Seconds between two requests with nothing typed in between, below which the caret is taken to be on its way."""
+
 READING = 0.3
 """Seconds that a suggestion is on screen before what follows it is prefetched: who types on does not need it."""
 
@@ -68,6 +71,7 @@ class _Waiting:
         self.since = since
         self.invoked = invoked
         self.streaming = streaming
+        self.passing = False
         self.asked: int | None = None
         self.retried = False
         self.grown: tuple[Suggestion, ...] = ()
@@ -95,6 +99,7 @@ class Session:
         self._line: tuple[int, str] | None = None
         self._place = CaretPlace.LINE_END
         self._typed = False
+        self._asked_at = -RESTING
 
     @property
     def running(self) -> tuple[int, ...]:
@@ -132,8 +137,10 @@ class Session:
         actions = self._supersede()
         self._timers.pop(_Timer.ORPHAN, None)
         self._go_to(spot, path, typed=self._typed)
-        self._typed = False
         self._waiting = _Waiting(id, spot, now, invoked=invoked, streaming=streaming)
+        # Clients that ask wherever the caret comes to, key by key, are asked back only where it rests.
+        self._waiting.passing = not self._typed and now - self._asked_at < RESTING
+        self._typed, self._asked_at = False, now
         actions += self._stop(self._offers.contradicted(spot))
         delivered = self._deliver(self._waiting, now)
         if delivered or self._offers.awaited(spot):
@@ -321,6 +328,7 @@ class Session:
         prompt = self._framing.plan(waiting.spot, self._place, self._budget, path=self._path)
         first_line = self._speed.first_line(prompt.new_tokens)
         wait = 0.0 if waiting.invoked else self._pace.wait(waiting.spot.line, first_line, self._budget)
+        wait = max(wait, RESTING / 2) if waiting.passing and not waiting.invoked else wait
         if wait <= 0:
             return self._ask(waiting, now)
         self._timers[_Timer.PAUSE] = now + wait

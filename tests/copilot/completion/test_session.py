@@ -537,3 +537,15 @@ def test_typing_appends_to_the_prompt_in_every_order() -> None:
         if layouts == {"psm"}:
             assert len({prefix for *_, prefix, _ in prompts}) == 1
             assert [begun for *_, begun in prompts] == ["", "a", "ab"]
+
+
+def test_a_caret_on_its_way_through_the_text_asks_nothing_until_it_rests() -> None:
+    desk = Desk("a = 1\nb = 2\nc = 3\nd = 4\n‸\n")
+    for line in range(4):
+        desk.spot = Spot(desk.spot.document, line, 5)
+        desk.ask()
+        desk.now += 0.03
+    assert len([start for start in desk.started if start.body.max_tokens]) == 1
+    desk.wait(0.5)
+    assert desk.started[-1].body.prefix.endswith("d = 4")
+    assert len([start for start in desk.started if start.body.max_tokens]) == 2
