@@ -28,13 +28,15 @@ class Gate:
 
     def __init__(self, window: Window | None, head: str, caret: Reading, lexis: Lexis, *, hangs: int | None) -> None:
         self._window = window
-        self._rest = window.rest.strip() if window else ""
+        # What stands right of the caret may open a block that is not closed yet.
+        self._opened = max(0, window.rest.count("{") - window.rest.count("}")) if window else 0
         self._hangs = hangs
         self._head = head
         self._caret = caret
         self._lexis = lexis
         self._waiting = ""
         self._begun = False
+        self._instead = ""
         self._out = ""
         self._shown = ""
         self._replaced = 0
@@ -43,10 +45,14 @@ class Gate:
         self.whole = 0
         """How many characters of the text that went out are whole lines."""
 
-    def add(self, text: str, replaced: int = 0) -> None:
-        """``replaced``: characters right of the caret that the text so far takes the place of."""
+    def add(self, text: str, replaced: int = 0, *, instead: str = "") -> None:
+        """``replaced``: characters right of the caret that the text so far takes the place of.
+
+        ``instead``: what else may come, without replacing anything, when this is dropped.
+        """
         self._waiting += text
         self._replaced = max(self._replaced, replaced)
+        self._instead = instead
 
     def would_take(self, text: str, replaced: int) -> bool:
         """Whether ``text`` more, to be added so, would fit."""
@@ -69,12 +75,7 @@ class Gate:
         line = (self._head + text).rpartition("\n")[2]
         if self._begun or visibly_goes_on(line, reading_after(text, self._caret, self._lexis), self._lexis):
             return True
-        self._waiting = self._waiting.rstrip()
-        if self._waiting.endswith(_LEFT_OVER):
-            self._waiting = self._waiting[:-1]
-            if self._fits():
-                self._let_out()
-        self._waiting = ""
+        self._drop()
         return False
 
     def next_line(self) -> None:
@@ -85,16 +86,30 @@ class Gate:
     def finish(self, *, ended: bool) -> bool:
         """Nothing more comes. False when what waited is dropped.
 
-        ``ended``: by the rules, so that what is begun has no end to come. Otherwise the model has stopped: what went out
-        may be unfinished, and a first line too, but not the last of several, which is of no use by itself.
+        ``ended``: by the rules, so that what is begun has no end to come. Otherwise the model has stopped: what went
+        out may be unfinished, and a first line too, but not the last of several, which is of no use by itself.
         """
         if self._waiting.strip() and not self._fits():
             begun = self._shown if ended or self._shown else self._waiting
             if self._hanging() or not self._fits_finished(begun):
-                self._waiting = ""
+                self._drop()
                 return False
         self._let_out()
         return True
+
+    def _drop(self) -> None:
+        """Let out what waits without a mark too many at its end, or what may come instead, if that fits."""
+        text = self._waiting.rstrip()
+        self._waiting = text[:-1] if text.endswith(_LEFT_OVER) else ""
+        if self._waiting.strip() and self._fits():
+            self._let_out()
+            return
+        self._waiting = ""
+        if self._instead and not self._shown:
+            self._waiting, self._replaced = self._instead, 0
+            if self._fits():
+                self._let_out()
+        self._waiting = ""
 
     def take(self) -> str:
         text, self._out = self._out, ""
@@ -126,6 +141,19 @@ class Gate:
         column = min(width(line) for line in (self._head + text).split("\n") if line.strip())
         return end.in_code and not end.open_here and self._hangs <= column
 
+    def _faults_before(self, window: Window) -> int:
+        """How many there may be. A line half typed is a fault that should be gone, and may have hidden others.
+
+        What stands right of the caret may be half typed too, and will still be; but a bracket that is opened and not
+        closed is not to pass for that.
+        """
+        if not window.faults:
+            return 0
+        text = self._shown + self._waiting
+        if not window.rest.strip() or reading_after(text, self._caret, self._lexis).open_here:
+            return window.faults_elsewhere + self._opened
+        return max(window.faults, window.faults_elsewhere)
+
     def _is_right(self, ends: Iterable[str]) -> bool:
         """Whether the text with one of ``ends`` has no more of them than there were."""
         window = self._window
@@ -133,7 +161,7 @@ class Gate:
             return True
         if window.faults <= _UNDERSTOOD:
             # A line half typed is a fault that should be gone, and may have hidden others.
-            before = max(window.faults_elsewhere, window.faults if self._rest else 0) if window.faults else 0
+            before = self._faults_before(window)
             faults_with = window.faults_with
         elif window.faults_here == 0:
             before, faults_with = 0, window.faults_here_with

@@ -44,11 +44,13 @@ def style_of(text: str, lexis: Lexis) -> Style:
         for line, below in pairwise(lines)
         if begins_body(line, lexis) and width(below) > width(line)
     )
+    if tabs > spaces:
+        return Style(tabs=True, unit=_TAB)
     if not steps:
-        return Style(tabs > spaces)
+        return Style(tabs=False)
     unit, count = steps.most_common(1)[0]
     usual = count >= _ENOUGH and count >= _NEARLY_ALL * steps.total() and unit in _UNITS
-    return Style(tabs > spaces, unit if usual else 0)
+    return Style(tabs=False, unit=unit if usual else 0)
 
 
 def begins_body(line: str, lexis: Lexis) -> bool:

@@ -116,7 +116,12 @@ class Scope:
             return Verdict.END
         if self.ended:
             return self._judge_chain(text, column, after_blank=after_blank, whole=whole)
-        if after_blank and not reading.open_here and self._last.rstrip().endswith("{") and begins_definition(self._last):
+        if (
+            after_blank
+            and not reading.open_here
+            and self._last.rstrip().endswith("{")
+            and begins_definition(self._last)
+        ):
             return Verdict.END
         if column > self.column or reading.open_here:
             return Verdict.KEEP

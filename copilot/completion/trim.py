@@ -124,10 +124,10 @@ class Trimmer:
         self.done = True
         self._reason = reason
 
-    def _send(self, text: str, replaced: int = 0) -> None:
+    def _send(self, text: str, replaced: int = 0, *, instead: str = "") -> None:
         """Give ``text`` to the gate, with the line ends and lines before it."""
         held = self._middle.held if self._middle else ""
-        self._gate.add(held + self._gap + text, replaced)
+        self._gate.add(held + self._gap + text, replaced, instead=instead)
         self._gap = ""
         if self._middle:
             self._middle.held = ""
@@ -262,7 +262,7 @@ class Trimmer:
         end = self._end_of_suggestion() if self._past is None else self._past
         if end is None:
             self._keep_line()
-        elif not (self._may_go_past(end) and self._go_past()):
+        elif not (self._may_go_past(end) and self._go_past(end)):
             self._end_at(end)
         if not self.done and not self._gate.end_line():
             self._end(Refusal.UNPARSABLE)
@@ -290,8 +290,8 @@ class Trimmer:
             return False
         return not self._middle.is_open(read(self._line[:end], self._reading, self._lexis)[0])
 
-    def _go_past(self) -> bool:
-        """Go on in place of the closers right of the caret, if the line does."""
+    def _go_past(self, end: int) -> bool:
+        """Go on in place of the closers right of the caret, which are at ``end`` of the line, if it does."""
         middle = self._middle
         if middle is None:
             return False
@@ -305,7 +305,8 @@ class Trimmer:
         text = line[: past.end]
         if not self._gate.would_take(middle.held + self._gap + text, past.replaced):
             return False
-        self._send(text, past.replaced)
+        short = middle.end(self._line[:end], self._reading, on_caret_line=self._on_caret_line)
+        self._send(text, past.replaced, instead=self._line[:short])
         if takes_all:
             # Nothing stands right of the caret any more.
             self._middle = None
