@@ -139,33 +139,43 @@ def _trimming(results: Sequence[Result], show: int) -> str:
     if not piped:
         return ""
     head = ("", "n", "saved", "broke", "p", "retried", "silent", "doubled bracket", "repeated suffix", "unparsable")
-    rows, examples = [], []
-    for name, group in _groups(piped):
-        final, raw = [r.final for r in group], [r.raw for r in group]
-        saved = [r for r in group if r.final.right and not r.raw.right]
-        broke = [r for r in group if r.raw.right and not r.final.right]
-        pairs = Paired.of([score.right for score in final], [score.right for score in raw])
-        wholes = [r.whole or r.final for r in group]
-        rows.append(
-            (
-                name,
-                str(len(group)),
-                str(len(saved)),
-                str(len(broke)),
-                f"{pairs.p:.2g}",
-                str(sum(r.retried for r in group)),
-                str(sum(not score.shown for score in final)),
-                *(_before_after(raw, wholes, kind) for kind in _FLAWS),
-            )
-        )
-        examples += _examples("broke", broke, show) + _examples("saved", saved, show)
-        flawed = [r for r in group if r.whole is not None and any(is_so(r.whole) for is_so in _FLAWS)]
-        examples += _examples("flawed", flawed, show)
+    groups = list(_groups(piped))
+    rows = [_trimming_row(name, group) for name, group in groups]
+    if len(groups) > 1:
+        rows.append(_trimming_row("all", piped))
     note = (
         "saved: right as a suggestion, wrong as the model wrote it; broke: the reverse; p: exact McNemar. retried:\n"
         "asked again without a suffix. silent: nothing shown. The last three count raw -> whole suggestions."
     )
+    examples: list[str] = []
+    for _, group in groups:
+        examples += _examples("broke", _broke(group), show) + _examples("saved", _saved(group), show)
+        flawed = [r for r in group if r.whole is not None and any(is_so(r.whole) for is_so in _FLAWS)]
+        examples += _examples("flawed", flawed, show)
     return "\n".join([_table(head, rows), note, *examples])
+
+
+def _trimming_row(name: str, group: Sequence[Result]) -> tuple[str, ...]:
+    final, raw = [r.final for r in group], [r.raw for r in group]
+    wholes = [r.whole or r.final for r in group]
+    return (
+        name,
+        str(len(group)),
+        str(len(_saved(group))),
+        str(len(_broke(group))),
+        f"{Paired.of([score.right for score in final], [score.right for score in raw]).p:.2g}",
+        str(sum(r.retried for r in group)),
+        str(sum(not score.shown for score in final)),
+        *(_before_after(raw, wholes, kind) for kind in _FLAWS),
+    )
+
+
+def _saved(group: Iterable[Result]) -> list[Result]:
+    return [r for r in group if r.final.right and not r.raw.right]
+
+
+def _broke(group: Iterable[Result]) -> list[Result]:
+    return [r for r in group if r.raw.right and not r.final.right]
 
 
 _FLAWS: tuple[Callable[[Score], bool], ...] = (
