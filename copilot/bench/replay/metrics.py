@@ -20,6 +20,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     lines: int = 0
     perfect_lines: int = 0
     keys: int = 0
+    open_keys: int = 0
+    """Those after which the line lacked something."""
     keys_alone: int = 0
     accepts: int = 0
     shown: int = 0
@@ -38,8 +40,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     uncounted: int = 0
     """Logs whose tokens are not known."""
     waits: tuple[float, ...] = ()
-    """For each key after which nothing valid was on the screen: until something was; infinite where nothing came
-    before the caret left the line."""
+    """For each key after which nothing valid was on the screen and the line lacked something: until something was;
+    infinite where nothing came before the caret left the line."""
     right_waits: tuple[float, ...] = ()
     """The same until something right was."""
     through_ms: tuple[float, ...] = ()
@@ -58,6 +60,7 @@ def sample(log: Log) -> Sample:
         lines=log.lines,
         perfect_lines=sum(key.ends_line for key in pressed),
         keys=len(pressed),
+        open_keys=sum(key.open for key in pressed),
         keys_alone=log.keys_alone,
         accepts=sum(key.accepted > 0 for key in pressed),
         shown=len(episodes),
@@ -96,14 +99,14 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     keys_saved: float | None
     perfect_lines: float | None
     first_ms: dict[str, float | None]
-    """p50, p90 and p99 of the waits, over all keys after which nothing was on the screen."""
+    """p50, p90 and p99 of ``Sample.waits``."""
     first_shown_ms: dict[str, float | None]
     """The same over those waits that ended with something on the screen."""
     first_right_ms: dict[str, float | None]
     shown_share: float | None
     """Of the waits, those that ended with something on the screen."""
     within: dict[str, float | None]
-    """Share of all keys with ghost text on the screen at most so many milliseconds later."""
+    """Share of keys, the line lacking something, with ghost text on the screen at most so many milliseconds later."""
     shown: int
     wrong_share: float | None
     flickers: int
@@ -128,7 +131,7 @@ def measure(one: Sample) -> Measures:
     """The measures of a sample."""
     came = [wait for wait in one.waits if wait < math.inf]
     cpu = None if math.isnan(one.cpu_seconds) else one.cpu_seconds
-    kept = one.keys - len(one.waits)
+    kept = one.open_keys - len(one.waits)
     return Measures(
         completed_ratio=_share(one.accepted, one.characters),
         keys_saved=_share(one.keys_alone - one.keys, one.keys_alone),
@@ -137,7 +140,7 @@ def measure(one: Sample) -> Measures:
         first_shown_ms=_percentiles(came),
         first_right_ms=_percentiles(one.right_waits),
         shown_share=_share(len(came), len(one.waits)),
-        within={str(limit): _share(kept + sum(wait <= limit for wait in came), one.keys) for limit in WITHIN_MS},
+        within={str(limit): _share(kept + sum(wait <= limit for wait in came), one.open_keys) for limit in WITHIN_MS},
         shown=one.shown,
         wrong_share=_share(one.wrong, one.shown),
         flickers=one.flickers,
@@ -186,7 +189,7 @@ def _waits(log: Log, counts: Callable[[Shown], bool]) -> Iterator[float]:
                     yield from (math.inf for _ in waiting)
                     waiting = []
                 there = there and event.kept
-                if not there:
+                if not there and event.open:
                     waiting.append(event)
             case Shown():
                 there = counts(event)

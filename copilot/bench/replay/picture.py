@@ -10,7 +10,7 @@ from copilot.bench.replay.results import Results
 _WIDTH, _HEIGHT = 960, 500
 _COLOURS = ("#1f6feb", "#c2571a", "#3a8f4d", "#7a4fb5")
 _INK, _FAINT, _LINE = "#24292f", "#57606a", "#d0d7de"
-_FONT = "font-family='Helvetica, Arial, sans-serif'"
+_FONT = "font-family='Helvetica, Arial, DejaVu Sans, sans-serif'"
 
 _CURVE = (70, 90, 520, 400)
 """Left, top, right and bottom of the curves."""

@@ -162,7 +162,8 @@ class _Player:
                 self._pipeline.jumped(before, after)
             else:
                 self._pipeline.typed(before, edit, after)
-        self._note_key(Pressed(at=self._now(), key=str(press.key), line=self._line), old, kept, passed)
+        pressed = Pressed(at=self._now(), key=str(press.key), line=self._line, open=self._line_is_open())
+        self._note_key(pressed, old, kept, passed)
 
     def _accept(self, ghost: Ghost) -> None:
         before, shown = self._hand.buffer, self._screen.ghost
@@ -178,10 +179,14 @@ class _Player:
             at=self._now(),
             key=str(Key.ACCEPT),
             line=self._line,
+            open=self._line_is_open(),
             accepted=len(ghost.text),
-            ends_line=self._hand.rest[:1] in {"", "\n"},
+            ends_line=not self._line_is_open(),
         )
         self._note_key(pressed, shown, kept, ghost.text)
+
+    def _line_is_open(self) -> bool:
+        return self._hand.rest[:1] not in {"", "\n"}
 
     @contextlib.contextmanager
     def _settling(self) -> Iterator[None]:

@@ -13,12 +13,6 @@ if TYPE_CHECKING:
 Show = Callable[[Measures], str]
 
 
-def _ms(value: float | None, *, none: str = "never") -> str:
-    if value is None:
-        return none
-    return f"{value:.0f} ms" if value >= 10 or value == 0 else f"{value:.1f} ms"
-
-
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f} %"
 
@@ -28,15 +22,19 @@ def _number(value: float | None, digits: int = 2) -> str:
 
 
 def _spread(values: Mapping[str, float | None], *, none: str = "never") -> str:
-    return " / ".join(_ms(values[name], none=none) for name in ("p50", "p90", "p99"))
+    return " / ".join(none if value is None else _milliseconds(value) for value in values.values())
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 or value == 0 else f"{value:.1f}"
 
 
 ROWS: Sequence[tuple[str, Show]] = (
-    ("first visible text, p50 / p90 / p99", lambda one: _spread(one.first_ms)),
+    ("first visible text, ms p50/p90/p99", lambda one: _spread(one.first_ms)),
     ("  of those that came", lambda one: _spread(one.first_shown_ms, none="-")),
     ("  came at all", lambda one: _percent(one.shown_share)),
     *(
-        (f"keys with ghost text within {limit} ms", lambda one, limit=limit: _percent(one.within[str(limit)]))
+        (f"keys with ghost text in {limit} ms", lambda one, limit=limit: _percent(one.within[str(limit)]))
         for limit in WITHIN_MS
     ),
     ("completed ratio", lambda one: _percent(one.completed_ratio)),
@@ -45,10 +43,10 @@ ROWS: Sequence[tuple[str, Show]] = (
     ("suggestions shown / accepted", lambda one: f"{one.shown} / {one.accepts}"),
     ("wrong of those shown", lambda one: _percent(one.wrong_share)),
     ("flickers / doubled suffixes", lambda one: f"{one.flickers} / {one.doubled}"),
-    ("prompt tokens evaluated per saved character", lambda one: _number(one.evaluated_per_character)),
-    ("generated tokens per saved character", lambda one: _number(one.generated_per_character)),
-    ("prompt tokens reused after the second key", lambda one: _percent(one.reused_share)),
-    ("answer to a key that typed through, p50 / p90 / p99", lambda one: _spread(one.through_ms, none="-")),
+    ("prompt tokens per saved character", lambda one: _number(one.evaluated_per_character)),
+    ("generated tokens per saved char.", lambda one: _number(one.generated_per_character)),
+    ("prompt reused after the second key", lambda one: _percent(one.reused_share)),
+    ("typed-through answer, ms p50/p90/p99", lambda one: _spread(one.through_ms, none="-")),
     ("CPU seconds", lambda one: _number(one.cpu_seconds, 1)),
     ("requests / cancelled", lambda one: f"{one.requests} / {one.cancels}"),
     ("typing took", lambda one: f"{one.seconds:.0f} s"),
@@ -76,7 +74,7 @@ def _ratios(results: Results, peer: str) -> "RenderableType":
     table = Table(title=f"{first} / {peer}", title_justify="left", title_style="")
     table.add_column("")
     table.add_column("ratio", justify="right")
-    table.add_column("95 % of bootstraps over traces", justify="right")
+    table.add_column("95 % interval", justify="right")
     for name, (words, _) in RATIOS.items():
         table.add_row(words, *_ratio(results.ratios[peer][name]))
     return table

@@ -10,7 +10,7 @@ from copilot.bench.replay.trace import Trace
 _TAILS = (160, 80, 40, 24, 12, 6)
 """So many characters before the caret are looked for in the goal, the longest first."""
 
-_WORDS = ("value", "result", "self.items", "index", "None", "options", "name", "count + 1", "data[0]", "default")
+_WORDS = ("value", "result", "items", "index", "options", "label", "total", "data", "default", "current")
 
 
 class Skill(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,9 +67,10 @@ class Oracle:
             start = self._goal.rfind("\n", 0, at) + 1
             mistake = self._mistake(start, stop)
             if mistake is not None and at <= mistake < stop:
-                line_end = "\n" if self._goal[stop - 1 : stop] == "\n" else ""
+                # Another word than the right one: what a model gets wrong most often, and well-formed like it.
+                after = mistake + _word_at(self._goal, mistake)
                 word = self._rng("word", str(start)).choice(_WORDS)
-                text.append(f"{self._goal[at:mistake]}{word}{line_end}")
+                text.append(f"{self._goal[at:mistake]}{word}{self._goal[after:stop]}")
             else:
                 text.append(self._goal[at:stop])
             at = stop
@@ -81,11 +82,23 @@ class Oracle:
         if rng.random() < self._skill.right:
             return None
         line = self._goal[start:stop]
-        words = [at for at in range(1, len(line)) if line[at].isalnum() and not line[at - 1].isalnum()]
+        words = [
+            at
+            for at in range(1, len(line))
+            if line[at].isalpha() and not (line[at - 1].isalnum() or line[at - 1] == "_")
+        ]
         return start + rng.choice(words) if words else None
 
     def _rng(self, *parts: str) -> random.Random:
         return random.Random("|".join((str(self._skill.seed), self._name, *parts)))  # noqa: S311 - no secret
+
+
+def _word_at(text: str, at: int) -> int:
+    """The length of the word that begins there."""
+    end = at
+    while end < len(text) and (text[end].isalnum() or text[end] == "_"):
+        end += 1
+    return end - at
 
 
 def _occurrences(text: str, part: str) -> Sequence[int]:

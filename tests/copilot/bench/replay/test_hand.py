@@ -7,18 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot.bench.replay.hand import Hand, Key
-from copilot.bench.replay.trace import Place, Step, Trace
+from copilot.bench.replay.trace import Trace
 from copilot.bench.replay.typist import make_trace
+from tests.copilot.bench.replay.traces import one_place
 
 HERE = Path(__file__)
-
-
-def one_place(goal: str, start: int, end: int, *, language: str = "python", typo: tuple[int, str] = (-1, "")) -> Trace:
-    steps = []
-    for at in range(end - start):
-        wrong = typo[1] if at == typo[0] else ""
-        steps.append(Step(0, at, tuple(100.0 for _ in range(1 + 2 * len(wrong))), wrong))
-    return Trace(name="t", language=language, goal=goal, places=(Place(start, end),), steps=tuple(steps))
 
 
 def typed(trace: Trace) -> list[str]:
@@ -139,9 +132,7 @@ LINES = st.lists(
 def test_any_text_comes_back_exactly(lines: list[str], seed: int, closing: bool, language: str) -> None:
     goal = "\n".join(lines) + "\n"
     start, end = sorted((seed % len(goal), (seed // 7) % len(goal)))
-    trace = one_place(goal, start, end, language=language)
-    trace = Trace(**{name: getattr(trace, name) for name in trace.__struct_fields__} | {"closing": closing})
-    typed(trace)
+    typed(one_place(goal, start, end, language=language, closing=closing))
 
 
 @pytest.mark.parametrize("seed", range(25))
