@@ -11,6 +11,8 @@ from copilot.completion.verdict import Verdict, all_of, once_equal
 # recognised count; code repeats its `return False`.
 _LATER_LINES = 8
 _LATER_LENGTH = 12
+# Of a line that someone began the nearest ones only: what they mean is more often the same again.
+_LATER_AT_LINE_END = 2
 _COMMON_WORDS = ("return", "raise", "throw", "break", "continue", "pass", "else", "import", "from", "@", "#", "//")
 
 _LONGEST_LOOP = 4
@@ -82,7 +84,7 @@ class Echo:
                 for candidate in (text, (head + text).strip())
                 if not is_trivial(line.text)
             ),
-            *(once_equal((head + text).strip(), line.text, whole) for line in self._later),
+            *(once_equal((head + text).strip(), line.text, whole) for line in self._later[:_LATER_AT_LINE_END]),
         )
 
     def keep(self, line: str) -> None:
