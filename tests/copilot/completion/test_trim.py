@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from copilot.completion.brackets import read, reading_at_caret
 from copilot.completion.echo import is_trivial
 from copilot.completion.lexis import CLOSER_OF, CLOSERS, lexis_of
+from copilot.completion.refusal import Refusal
 from copilot.completion.trim import Trimmer
 
 CARET = "‸"
@@ -130,6 +131,42 @@ def test_done_at_a_blank_line_after_a_statement_that_might_have_gone_on() -> Non
     waiting = trimmer.done
     trimmer.feed("\n")
     assert (waiting, trimmer.done) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("code", "raw", "reason"),
+    [
+        ("def f():\n    ‸\n", "  \n\n", Refusal.EMPTY),
+        ("def f():\n    ‸\n", "", Refusal.EMPTY),
+        ("    ‸\n    return parse(text)\n", "return parse(text)\n", Refusal.ECHO),
+        ("    self.items.append(item)\n    ‸\n", "self.items.append(item)\n", Refusal.REPETITION),
+        ("for line in lines:\n‸\n", "print(line)\n", Refusal.NOT_DEEPER),
+        ("def f():\n    if a:\n        b()\n        ‸\n", "else:\n            c()\n", Refusal.OUT_OF_PLACE),
+        ("x = (\n    ‸\n)\n", ")\ny = 1\n", Refusal.OUT_OF_PLACE),
+        ("x = 1‸\n", "\n```\n\nThe variable is set.", Refusal.DEBRIS),
+        ("x = ‸\n", "<|fim_middle|>1", Refusal.DEBRIS),
+        ("def ‸\n\nx = 1\n", "f = 1\n", Refusal.UNPARSABLE),
+    ],
+)
+def test_why_nothing_is_shown(code: str, raw: str, reason: Refusal) -> None:
+    prefix, suffix = code.split(CARET)
+    trimmer = Trimmer(prefix, suffix, "python")
+    assert trimmed(trimmer, raw) == ""
+    assert trimmer.refused is reason
+
+
+def test_nothing_is_refused_that_is_shown() -> None:
+    trimmer = Trimmer("def f():\n    ", "\n    return parse(text)\n", "python")
+    assert trimmer.feed("text = read()\n    return parse(text)\n") == "text = read()"
+    assert (trimmer.done, trimmer.refused) == (True, None)
+
+
+def test_a_line_that_begins_a_block_waits_for_the_next() -> None:
+    """It may yet turn out to be a block without an end."""
+    trimmer = Trimmer("void f() {\n    ", "\n}\n", "c")
+    assert trimmer.feed("if (x) {\n") == ""
+    assert trimmer.feed("        g") == "if (x) {"
+    assert trimmer.whole == len("if (x) {")
 
 
 def test_carriage_returns_of_a_model_are_dropped() -> None:
