@@ -1,8 +1,8 @@
-"""The child that runs one program: ``python -I -S jail.py TOKEN SECONDS BYTES`` with the program on standard input.
+"""The child that runs one program: ``python -I -S jail.py SECONDS BYTES``, on standard input a token and the program.
 
 Stands alone: it is run as a file, in an empty environment, and imports nothing of ours. It gives up what it can before
-it compiles the program, and prints ``TOKEN`` only when the program has run to its end, so that a program which ends
-early, by ``os._exit(0)`` or otherwise, does not count as one that passed.
+it compiles the program, and prints the token, the first line of its input, only when the program has run to its end:
+one that ends early, by ``os._exit(0)`` or otherwise, does not count as one that passed.
 """
 
 import contextlib
@@ -125,8 +125,8 @@ def refuse_by_hook(folder: str) -> None:
 
 
 def main() -> None:
-    token, seconds, memory = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    program = sys.stdin.buffer.read()
+    seconds, memory = int(sys.argv[1]), int(sys.argv[2])
+    token, _, program = sys.stdin.buffer.read().partition(b"\n")
     result = os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
@@ -146,7 +146,7 @@ def main() -> None:
         reason = type(error).__name__ + (f": {first}" if first else "")
         os.write(result, reason[:200].encode("utf-8", "replace"))
         os._exit(1)
-    os.write(result, token.encode())
+    os.write(result, token)
     os._exit(0)
 
 

@@ -39,13 +39,13 @@ def run_program(program: str, *, seconds: float = SECONDS, memory_bytes: int = M
     token = secrets.token_hex(16)
     # CPU time beyond the wall time can only be that of several threads.
     command = [*_isolated(), sys.executable, "-I", "-S", "-B", jail.__file__]
-    command += [token, str(int(seconds) + 1), str(memory_bytes)]
+    command += [str(int(seconds) + 1), str(memory_bytes)]
     with (
         tempfile.TemporaryDirectory(prefix="slipstream-bench-", ignore_cleanup_errors=True) as folder,
         tempfile.TemporaryFile() as source,
         tempfile.TemporaryFile() as output,
     ):
-        source.write(program.encode("utf-8", "replace"))
+        source.write(f"{token}\n{program}".encode("utf-8", "replace"))
         source.seek(0)
         process = subprocess.Popen(
             command,
