@@ -28,7 +28,7 @@ _NAMESPACES = ("--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-
 
 
 class Outcome(NamedTuple):
-    """``reason``: why it did not pass, for people; ``timeout`` and ``killed`` are such reasons."""
+    """``reason``: why it did not pass, for people."""
 
     passed: bool
     reason: str = ""
