@@ -23,7 +23,9 @@ local function draw(buffer, item)
   local below = vim.tbl_map(function(line) return { { line, 'Comment' } } end, lines)
   api.nvim_buf_set_extmark(buffer, namespace, cursor[1] - 1, cursor[2], {
     virt_text = { { first, 'Comment' } }, virt_text_pos = 'inline', virt_lines = #below > 0 and below or nil })
-  shown = { buffer = buffer, text = item.insertText, row = cursor[1] - 1, column = cursor[2] }
+  local range = item.range
+  shown = { buffer = buffer, text = item.insertText, row = cursor[1] - 1, column = cursor[2],
+    replaced = range['end'].character - range.start.character }
   M.frames[#M.frames + 1] = item.insertText
 end
 
@@ -63,7 +65,7 @@ function M.accept()
   local taken = shown
   clear()
   local lines = vim.split(taken.text, '\n', { plain = true })
-  api.nvim_buf_set_text(taken.buffer, taken.row, taken.column, taken.row, taken.column, lines)
+  api.nvim_buf_set_text(taken.buffer, taken.row, taken.column, taken.row, taken.column + taken.replaced, lines)
   local before = #lines == 1 and taken.column or 0
   api.nvim_win_set_cursor(0, { taken.row + #lines, before + #lines[#lines] })
 end
