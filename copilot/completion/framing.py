@@ -12,7 +12,6 @@ from typing import NamedTuple
 from copilot.completion.speed import Speed
 from copilot.config.settings import CompletionSettings
 from copilot.context.frame import (
-    CHARACTERS_A_TOKEN,
     PREFIX,
     UNKNOWN,
     Frame,
@@ -21,7 +20,6 @@ from copilot.context.frame import (
     request_in,
     shared,
     still_fits,
-    tokens,
 )
 from copilot.context.request import CaretPlace, InfillRequest
 from copilot.text.spot import Spot
@@ -102,16 +100,19 @@ class Framing:
         """The best prompt for ``spot``, to be prefilled while nobody waits."""
         return self._prompt(self._best_frame(spot, place), spot, path, place)
 
-    def retry(self, spot: Spot, *, path: str | None = None) -> Prompt:
-        """The same without a suffix, for an answer that merely copied it."""
+    def retry(self, spot: Spot, budget: float, *, path: str | None = None) -> Prompt:
+        """The same without a suffix, for an answer that merely copied it; all of the prefix where there is time."""
+        whole = frame_at(spot, PREFIX, prefix_characters=int(self._most_characters * _FILL), suffix_characters=0)
         known = [frames[PREFIX] for frames in (self._best, self._near) if PREFIX in frames]
-        prompts = [self._prompt(frame, spot, path) for frame in known if self._fits(frame, spot)]
-        new = self._near_frame(spot, PREFIX)
-        near = self._prompt(new, spot, path)
-        cheapest = min((*prompts, near), key=lambda prompt: prompt.new_tokens)
-        if cheapest is near:
-            self._near[PREFIX] = new
-        return cheapest
+        near = self._near_frame(spot, PREFIX)
+        frames = [*(frame for frame in known if self._fits(frame, spot)), near]
+        prompts = {frame: self._prompt(frame, spot, path) for frame in (whole, *frames)}
+        affordable = max(_SLIGHT_TOKENS, self._speed.affordable(budget))
+        chosen = (
+            whole if prompts[whole].new_tokens <= affordable else min(frames, key=lambda it: prompts[it].new_tokens)
+        )
+        self._near[PREFIX] = chosen
+        return prompts[chosen]
 
     def warmed(self, request: InfillRequest, share: float = 1.0) -> None:
         """``share`` of the prompt of ``request`` is in the KV cache now."""
@@ -146,7 +147,7 @@ class Framing:
                 spot,
                 layout,
                 prefix_characters=int(self._most_characters * _FILL),
-                suffix_characters=int(suffix_tokens * CHARACTERS_A_TOKEN),
+                suffix_characters=int(suffix_tokens * self._speed.density),
             )
         return known
 
@@ -158,13 +159,13 @@ class Framing:
         return frame_at(
             spot,
             layout,
-            prefix_characters=int(prefix * CHARACTERS_A_TOKEN),
-            suffix_characters=int(suffix * CHARACTERS_A_TOKEN),
+            prefix_characters=int(prefix * self._speed.density),
+            suffix_characters=int(suffix * self._speed.density),
         )
 
     @property
     def _most_characters(self) -> int:
-        return int(self._settings.prefix_tokens * CHARACTERS_A_TOKEN)
+        return int(self._settings.prefix_tokens * self._speed.density)
 
     def _fits(self, frame: Frame, spot: Spot) -> bool:
         return still_fits(frame, spot, prefix_characters=self._most_characters)
@@ -173,20 +174,20 @@ class Framing:
         request = request_in(frame, spot, path=path, place=place)
         text = rendered(request)
         known = max((shared(warm, text) for warm in self._warm), default=0)
-        return Prompt(request, tokens(len(text) - known))
+        return Prompt(request, (len(text) - known) / self._speed.density)
 
     def _instead(self, whole: Prompt, chosen: Prompt) -> Prompt:
-        return chosen._replace(gave_up=_differences(whole.request, chosen.request))
+        return chosen._replace(gave_up=_differences(whole.request, chosen.request, self._speed.density))
 
 
-def _differences(wanted: InfillRequest, chosen: InfillRequest) -> tuple[str, ...]:
+def _differences(wanted: InfillRequest, chosen: InfillRequest, density: float) -> tuple[str, ...]:
     phrases = []
     if wanted.layout != chosen.layout:
         phrases.append(f"order {chosen.layout} instead of {wanted.layout}")
     for name in ("prefix", "suffix"):
         have, want = (_length(request, name) for request in (chosen, wanted))
         if want - have > want // 8:
-            phrases.append(f"{name} of about {tokens(have):.0f} tokens instead of {tokens(want):.0f}")
+            phrases.append(f"{name} of about {have / density:.0f} tokens instead of {want / density:.0f}")
     return tuple(phrases)
 
 

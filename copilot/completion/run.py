@@ -7,6 +7,7 @@ from copilot.completion.framing import Prompt
 from copilot.completion.speed import Speed
 from copilot.completion.suggestion import Base, End, Offer
 from copilot.completion.trim import Trimmer
+from copilot.context.frame import rendered
 from copilot.context.window import infill_request
 from copilot.serve.api import ProgressData
 from copilot.text.spot import Spot
@@ -78,7 +79,9 @@ class Run:
         typed, written = _dense(typed), _dense(self._written)
         return not (typed.startswith(written) or written.startswith(typed))
 
-    def progressed(self, data: ProgressData) -> None:
+    def progressed(self, data: ProgressData, speed: Speed) -> None:
+        if self._progress is None:
+            speed.tokenized(len(rendered(self.prompt.request)), data.total)
         self._progress = data
 
     def text(self, text: str, now: float, speed: Speed) -> bool:

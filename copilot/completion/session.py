@@ -205,7 +205,7 @@ class Session:
 
     def progressed(self, generation: int, data: ProgressData) -> None:
         if (run := self._offers.runs.get(generation)) is not None:
-            run.progressed(data)
+            run.progressed(data, self._speed)
 
     def text(self, generation: int, text: str, now: float) -> list[Action]:
         """The next text of a stream."""
@@ -353,7 +353,7 @@ class Session:
             return []
         if request.layout == PREFIX or not request.suffix.strip() or self._offers.at(waiting.spot):
             return []
-        prompt = self._framing.retry(waiting.spot, path=self._path)
+        prompt = self._framing.retry(waiting.spot, self._budget, path=self._path)
         actions = self._start(Kind.RETRY, waiting.spot, prompt, now)
         waiting.retried, waiting.asked = True, self._generations
         return actions

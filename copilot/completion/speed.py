@@ -6,6 +6,8 @@ _WEIGHT = 0.25
 _MANY_TOKENS = 48
 _FEW_TOKENS = 12
 
+_DENSITIES = (1.0, 6.0)
+
 FIRST_LINE_TOKENS = 6
 """A line of code has 19 characters at the median (GitHub Copilot's client says so), and part of it is often there."""
 
@@ -14,13 +16,17 @@ class Speed:
     """Running means. Before anything was measured it believes in a small machine.
 
     ``prefill`` and ``decode`` are in tokens a second; ``overhead`` is what a prompt costs that is all in the KV cache,
-    in seconds.
+    in seconds. ``density``: characters of a prompt for each of its tokens, which depends on the language and on how
+    deep it indents.
     """
 
-    def __init__(self, prefill: float = 150.0, decode: float = 30.0, overhead: float = 0.05) -> None:
+    def __init__(
+        self, prefill: float = 150.0, decode: float = 30.0, overhead: float = 0.05, density: float = 3.2
+    ) -> None:
         self.prefill = prefill
         self.decode = decode
         self.overhead = overhead
+        self.density = density
         self._measured: set[str] = set()
 
     def first_token(self, new_tokens: int, seconds: float) -> None:
@@ -34,6 +40,11 @@ class Speed:
         """``count`` more tokens took ``seconds``."""
         if count >= 3 and seconds > 0:
             self._take("decode", count / seconds)
+
+    def tokenized(self, characters: int, count: int) -> None:
+        """A prompt of so many characters had ``count`` tokens."""
+        if count >= _MANY_TOKENS:
+            self._take("density", min(_DENSITIES[1], max(_DENSITIES[0], characters / count)))
 
     def longest(self, seconds: float, most: int) -> int:
         """How many tokens can be decoded in ``seconds``, at most ``most``; all of them before it was measured."""

@@ -12,9 +12,6 @@ from copilot.context.window import suffix_text
 from copilot.text.spot import Spot
 from copilot.text.surrogates import without_surrogates
 
-CHARACTERS_A_TOKEN = 3.0
-"""Of code, with the tokenizers of the families we know (2.7 to 3.6)."""
-
 _CLOSERS = "()[]{}<>\"'`;,: \t"
 
 SPM, PSM, PREFIX = "spm", "psm", "prefix"
@@ -106,11 +103,6 @@ def shared(one: str, other: str) -> int:
         else:
             high = middle - 1
     return low
-
-
-def tokens(characters: float) -> float:
-    """About so many tokens of code."""
-    return characters / CHARACTERS_A_TOKEN
 
 
 def _between(spot: Spot, start: tuple[int, int], end: tuple[int, int]) -> str:
