@@ -60,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--load-traces", type=Path, metavar="FILE", help="play traces that were saved")
     who = parser.add_argument_group("who completes")
     who.add_argument("--user", choices=["golf", "never"], default="golf", help="accept what is right, or only type")
+    who.add_argument(
+        "--pace",
+        choices=["typing", "answers"],
+        default="typing",
+        help="press keys in time, or as fast as possible: each one when the last was answered (default %(default)s)",
+    )
     who.add_argument("--lsp", metavar="COMMAND", help="another language server in place of `slipstream lsp`")
     who.add_argument(
         "--lsp-method", choices=["inlineCompletion", "completion"], default="inlineCompletion", help="what it is asked"
@@ -87,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         trace.save(traces, args.save_traces)
     for file in filter(None, (args.json, args.svg)):
         _check_writable(file)
-    user = User(accepts=args.user == "golf")
+    user = User(accepts=args.user == "golf", waits=args.pace == "answers")
     play = _virtual if args.virtual else _real
     logs = play(args, traces, user, settings)
     found = results.results_of(_setup(args, traces, settings), logs)
@@ -174,6 +180,7 @@ def _setup(args: argparse.Namespace, traces: "Sequence[Trace]", settings: "Setti
         speed=args.speed,
         seed=args.seed,
         user=args.user,
+        pace=args.pace,
         threads=None if args.virtual else _threads(settings),
     )
 

@@ -39,6 +39,10 @@ class CompleterPipeline:
         self._document = Document.from_text(uri, document.language, 1, document.buffer.text)
         self._completer.moved(self._spot(document.buffer), path=self._path)
 
+    @property
+    def busy(self) -> bool:
+        return self._asked is not None and not self._asked.done()
+
     def typed(self, before: Buffer, edit: Edit, after: Buffer) -> None:
         through = self._screen.ghost is not None and not edit.removed
         self._change(before, edit, after)

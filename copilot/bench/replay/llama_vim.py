@@ -84,6 +84,10 @@ class LlamaVim:
         self.requests, self._open = 0, True
         self._moved()
 
+    @property
+    def busy(self) -> bool:
+        return self._job is not None
+
     def typed(self, before: Buffer, edit: Edit, after: Buffer) -> None:
         if self._failure is not None:
             raise self._failure

@@ -79,6 +79,10 @@ class LspPipeline:
         self._open(document.name, document.language, document.buffer)
         self._tell_caret(document.buffer)
 
+    @property
+    def busy(self) -> bool:
+        return self._newest is not None and not self._newest.answer.done() and not self._session.ended
+
     def typed(self, before: Buffer, edit: Edit, after: Buffer) -> None:
         old = self._screen.ghost.text if self._screen is not None and self._screen.ghost is not None else None
         self._change(before, edit)

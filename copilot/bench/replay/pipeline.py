@@ -42,6 +42,10 @@ class Pipeline(Protocol):
     requests: int
     cancels: int
 
+    @property
+    def busy(self) -> bool:
+        """Something that was asked for is still to come."""
+
     async def open(self, document: Opened, screen: Screen) -> None: ...
     def typed(self, before: Buffer, edit: Edit, after: Buffer) -> None:
         """A key was pressed. What the screen keeps of the ghost text is settled before; called in the loop."""

@@ -19,6 +19,8 @@ _SETTLE_SECONDS = 2.0
 
 _LAST_LOOK_SECONDS = 1.5
 _WARM_KEYS = 2
+_BUSY_STEP_SECONDS = 0.005
+_MOST_WAIT_MS = 5_000.0
 # What sums of times are off by; without it a clock that only timers move would stand still.
 _EPSILON_MS = 0.001
 
@@ -103,8 +105,10 @@ class _Player:
         self._began = self._loop.time()
         last, keys = 0.0, 0
         while (press := hand.upcoming()) is not None:
-            due = last + press.gap
-            taken = await self._look_until(due)
+            if self._user.waits:
+                taken = await self._look_while_busy()
+            else:
+                taken = await self._look_until(last + press.gap)
             if taken is not None:
                 self._accept(taken)
             else:
@@ -145,6 +149,14 @@ class _Player:
                     await self._changed.wait()
             except TimeoutError:
                 pass
+
+    async def _look_while_busy(self) -> Ghost | None:
+        """Wait for what was asked for, though not for ever."""
+        until = self._now() + _MOST_WAIT_MS
+        while self._pipeline.busy and self._now() < until:  # noqa: ASYNC110 - each pipeline has an end of its own
+            await asyncio.sleep(_BUSY_STEP_SECONDS)
+        decision = decide(self._user, self._screen, self._hand.judge)
+        return None if decision is None else decision.ghost
 
     def _press(self, press: Press) -> None:
         before, old = self._hand.buffer, self._screen.ghost

@@ -19,6 +19,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     speed: str
     seed: str
     user: str
+    pace: str = "typing"
     threads: int | None = None
 
 

@@ -90,7 +90,8 @@ def _title(results: Results) -> str:
     setup = results.setup
     number = len(setup.traces)
     traces = "1 trace" if number == 1 else f"{number} traces"
-    what = f"{traces}, {setup.characters:,} characters, {setup.speed} typing, seed {setup.seed}"
+    rhythm = f"{setup.speed} typing" if setup.pace == "typing" else "each key when the last was answered"
+    what = f"{traces}, {setup.characters:,} characters, {rhythm}, seed {setup.seed}"
     if setup.clock == "virtual":
         return f"{what}; virtual time, an engine of fixed cost: compares policies, times no machine"
     return f"{what}; {setup.model}, {setup.threads} threads"

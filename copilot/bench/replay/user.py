@@ -16,6 +16,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     accepts: bool = True
+    waits: bool = False
+    """Instead of typing in time, presses each key as soon as what was asked for has come, and accepts at once."""
     dwell_ms: float = 300.0
     least: int = 4
 

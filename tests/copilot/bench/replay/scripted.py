@@ -21,6 +21,10 @@ class Scripted:
     async def open(self, document: Opened, screen: Screen) -> None:
         self.screen = screen
 
+    @property
+    def busy(self) -> bool:
+        return False
+
     def typed(self, before: Buffer, edit: Edit, after: Buffer) -> None:
         assert edit.apply(before) == after
         self.requests += 1

@@ -77,7 +77,7 @@ def answer(message: dict[str, Any]) -> None:
 def main() -> None:
     asked = 0
     while (message := receive()) is not None:
-        method, params = message.get("method"), message.get("params")
+        method, params = message.get("method"), message.get("params") or {}
         if method == "initialize":
             experimental = {"experimental": {"slipstream": {"caret": True}}} if OPTIONS.get("caret") else {}
             send({"id": message["id"], "result": {"capabilities": {"textDocumentSync": 2, **experimental}}})

@@ -61,7 +61,8 @@ async def test_the_server_sees_every_edit_in_its_own_units(tmp_path: Path) -> No
 
 
 async def test_partial_results_are_shown_as_they_come() -> None:
-    streamed, _ = await replay({"stream": True, "delay": 0.15}, User(accepts=False), one_place(GOAL, 20, 32, gap=300.0, closing=False))
+    slowly = one_place(GOAL, 20, 32, gap=300.0, closing=False)
+    streamed, _ = await replay({"stream": True, "delay": 0.15}, User(accepts=False), slowly)
     first, second = shows(streamed)[:2]
     assert second.text.startswith(first.text)
     assert not second.flicker

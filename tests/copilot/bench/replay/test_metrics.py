@@ -41,8 +41,8 @@ LOG = Log(trace="t", pipeline="p", characters=20, lines=3, keys_alone=14, second
 def test_a_wait_counts_from_its_own_key_and_ends_with_the_line() -> None:
     one = sample(LOG)
     # The two keys before the first text; the second line's Enter; its second key and the last one never got any.
-    assert one.waits == (250, 150, 100, math.inf, math.inf)
-    assert one.right_waits == (250, 150, math.inf, math.inf, math.inf)
+    assert list(one.waits) == [250, 150, 100, math.inf, math.inf]
+    assert list(one.right_waits) == [250, 150, math.inf, math.inf, math.inf]
 
 
 def test_figures_of_one_log() -> None:

@@ -94,6 +94,25 @@ def verdict(line: int, *, whole: bool = False) -> "object":
     return lambda text, replaced, left: Verdict(line, whole, False)
 
 
+def test_a_user_who_waits_presses_the_next_key_when_all_has_come() -> None:
+    class Slow(Scripted):
+        until = 0.0
+
+        @property
+        def busy(self) -> bool:
+            return asyncio.get_running_loop().time() < self.until
+
+    def later(screen: Screen, buffer: Buffer) -> None:
+        loop = asyncio.get_running_loop()
+        slow.until = loop.time() + 1.0
+        rest = GOAL[len(buffer.before) :].partition("\n")[0]
+        loop.call_later(0.9, screen.show, Ghost(rest) if buffer.before.endswith("    r") else None)
+
+    slow = Slow(later)
+    keys = pressed(played(slow, User(waits=True)))
+    assert [(key.key, round(key.at / 1000)) for key in keys] == [("enter", 0), ("character", 1), ("accept", 2)]
+
+
 def test_short_or_wrong_suggestions_convince_nobody() -> None:
     screen = GhostText()
     screen.put(Ghost("abcdef"), 1000.0)
