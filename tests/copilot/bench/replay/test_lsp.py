@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from copilot.bench.replay import lsp
+from copilot.bench.replay import play as player
 from copilot.bench.replay.log import Answered, Log, Pressed, Shown
 from copilot.bench.replay.lsp import LspPipeline
 from copilot.bench.replay.play import play
@@ -20,6 +21,12 @@ from tests.copilot.bench.replay.traces import one_place
 
 GOAL = "größe = '😀'; total = compute(größe, größe)\nnext_one = total + total + total\nend\n"
 HERE = Path(__file__)
+
+
+@pytest.fixture(autouse=True)
+def no_looking_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(player, "_SETTLE_SECONDS", 0.1)
+    monkeypatch.setattr(player, "_LAST_LOOK_SECONDS", 0.5)
 
 
 def trace(gap: float = 40.0, *, closing: bool = False) -> Trace:
