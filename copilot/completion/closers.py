@@ -50,6 +50,9 @@ def go_past(line: str, rest: str, start: Reading, lexis: Lexis) -> Past | None:
         reading, stray = read(line[at:], reading, lexis)
         if stray is None:
             break
+        if reading.open_here:
+            # It stands where a bracket of the suggestion's own is still open.
+            return None
         stray += at
         # White space before the next closer goes with it where the line has it too.
         space = len(rest[used:]) - len(rest[used:].lstrip())

@@ -25,6 +25,8 @@ LEXIS = lexis_of("javascript")
         ('a \\" b', '")', '"', None),
         # Nothing but punctuation behind.
         (");", ")", "", None),
+        # A bracket of its own is still open there.
+        ("(]x", "]", "", None),
         # It closes what is not right of the caret.
         ("x)} + y", ")]", "", None),
     ],
