@@ -10,6 +10,8 @@ from copilot.bench.replay.trace import Trace
 _TAILS = (160, 80, 40, 24, 12, 6)
 """So many characters before the caret are looked for in the goal, the longest first."""
 
+_LEAST = 5
+
 _WORDS = ("value", "result", "items", "index", "options", "label", "total", "data", "default", "current")
 
 
@@ -46,6 +48,9 @@ class Oracle:
         """Where in the goal ``before`` ends, and where the stretch ends that is typed there."""
         for size in _TAILS:
             tail = before[-size:]
+            if len(tail.strip()) < _LEAST:
+                # Blanks are found anywhere.
+                break
             ends = [at + len(tail) for at in _occurrences(self._goal, tail)]
             for start, end in self._places:
                 inside = [at for at in ends if start <= at < end]
