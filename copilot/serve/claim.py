@@ -13,7 +13,7 @@ from typing import IO
 from copilot import paths
 from copilot.errors import SlipstreamError
 
-_BACKLOG = 128
+_BACKLOG = 1024
 # sun_path of Linux has 108 bytes with its final NUL, that of macOS four fewer.
 _SOCKET_PATH_BYTES = 103
 
