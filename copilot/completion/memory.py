@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from copilot.completion.follow import Match, follow
-from copilot.completion.suggestion import Offer
+from copilot.completion.suggestion import ABOVE, Offer
 from copilot.text.spot import Spot
 
 SIZE = 200
@@ -59,13 +59,11 @@ class Memory:
                 yield offer, match
 
     def _near(self, spot: Spot) -> Iterator[Offer]:
-        above = spot.lines(spot.line - 1 - _REACH, spot.line)
-        yield from self._by_line.get("", []) if spot.line <= _REACH else []
-        for line in set(above) - {""}:
+        # Those that begin at the top of a file have no line above.
+        for line in {"", *spot.lines(spot.line - _REACH - ABOVE, spot.line)}:
             yield from self._by_line.get(line, [])
-        if "" in above and spot.line > _REACH:
-            yield from self._by_line.get("", [])
 
 
 def _key(offer: Offer) -> str:
-    return offer.base.above[-1] if offer.base.above else ""
+    """The nearest line above that says something: too many begin below a blank one."""
+    return next((line for line in reversed(offer.base.above) if line.strip()), "")
