@@ -61,7 +61,7 @@ class Run:
     @property
     def share(self) -> float:
         """How much of the prompt is in the KV cache."""
-        if self._first is not None or (self.over and self._progress is None):
+        if self._first is not None:
             return 1.0
         progress = self._progress
         return progress.processed / max(1, progress.total) if progress is not None else 0.0

@@ -8,9 +8,10 @@ Cancelling at every key shows nothing at all once an answer takes longer than th
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 
-from copilot.completion.actions import Action, Answer, Grow, Note, Start, Stop
+from copilot.completion.actions import Action, Answer, Grow, Note, Stop
+from copilot.completion.asking import Asking
 from copilot.completion.follow import follow, remainder
-from copilot.completion.framing import UNKNOWN_MODEL, Framing, ModelFacts, Prompt
+from copilot.completion.framing import UNKNOWN_MODEL, ModelFacts
 from copilot.completion.life import Life, Moment, Outcome
 from copilot.completion.offers import Offers
 from copilot.completion.run import Kind, Run
@@ -20,7 +21,7 @@ from copilot.completion.trigger import Pace, quiet_at
 from copilot.config.settings import CompletionSettings
 from copilot.context.frame import PREFIX
 from copilot.context.request import CaretPlace, caret_place
-from copilot.serve.api import InfillBody, Lane, ProgressData
+from copilot.serve.api import ProgressData
 from copilot.text.document import Change, Document
 from copilot.text.spot import Spot
 
@@ -42,13 +43,6 @@ ALTERNATIVES = 3.0
 _AHEAD_TOKENS = 24
 """Fewer new tokens are not worth a prefill of their own."""
 
-_LONGEST_ANSWER = 2.0
-"""Seconds of decoding: a slow machine gets fewer lines."""
-
-_LEAST_TOKENS = 24
-_DEADLINE_MS = 5_000
-_INVOKED_DEADLINE_MS = 60_000
-_ALTERNATIVE_TEMPERATURE = 0.8
 _ENDS = {"length": End.CUT, "cancelled": End.BROKEN}
 _BY_EDITOR = ")]}\"'`>;, "
 """What an editor may put or skip right of the caret while someone types along a line."""
@@ -85,13 +79,11 @@ class Session:
         self, name: str, settings: CompletionSettings, speed: Speed, model: ModelFacts = UNKNOWN_MODEL
     ) -> None:
         self.settings = settings
-        self._name = name
         self._speed = speed
-        self._framing = Framing(settings, speed, model)
         self._offers = Offers()
+        self._asking = Asking(name, settings, speed, model, self._offers)
         self._life = Life()
         self._pace = Pace()
-        self._generations = 0
         self._waiting: _Waiting | None = None
         self._timers: dict[_Timer, float] = {}
         self._spot: Spot | None = None
@@ -115,11 +107,11 @@ class Session:
 
     def configure(self, settings: CompletionSettings, model: ModelFacts) -> None:
         self.settings = settings
-        self._framing.configure(settings, model)
+        self._asking.configure(settings, model)
 
     def restarted(self) -> None:
         """The engine was started anew: nothing is warm."""
-        self._framing.cold()
+        self._asking.framing.cold()
 
     # ---------------------------------------------------------------------------------------------- from the editor
 
@@ -141,7 +133,7 @@ class Session:
         # Clients that ask wherever the caret comes to, key by key, are asked back only where it rests.
         self._waiting.passing = not self._typed and now - self._asked_at < RESTING
         self._typed, self._asked_at = False, now
-        actions += self._stop(self._offers.contradicted(spot))
+        actions += self._asking.stop(self._offers.contradicted(spot))
         delivered = self._deliver(self._waiting, now)
         if delivered or self._offers.awaited(spot):
             return actions + delivered
@@ -165,14 +157,14 @@ class Session:
         for change in changes:
             if change.range is not None:
                 added = change.text.count("\n") - (change.range.end.line - change.range.start.line)
-                self._framing.shifted(change.range.start.line, added)
+                self._asking.framing.shifted(change.range.start.line, added)
         actions = self._supersede()
-        actions += self._stop(self._offers.of_kind(Kind.AHEAD))
+        actions += self._asking.stop(self._offers.of_kind(Kind.AHEAD))
         actions += self._noted(self._life.edited(changes, self._spot, spot, now))
         if spot is not None:
             self._go_to(spot, self._path, typed=True)
             self._typed = True
-            actions += self._stop(self._offers.contradicted(spot))
+            actions += self._asking.stop(self._offers.contradicted(spot))
         else:
             self._spot = None
         if self._offers.writing:
@@ -191,12 +183,12 @@ class Session:
             actions += self._noted(self._life.dismissed())
             self._offers.on_screen = None
         self._go_to(spot, path)
-        actions += self._stop(self._offers.contradicted(spot))
+        actions += self._asking.stop(self._offers.contradicted(spot))
         return actions + self._prefill_ahead(now)
 
     def closed(self) -> list[Action]:
         """The document was closed, or is out of step."""
-        actions = self._supersede() + self._stop(list(self._offers.runs.values()))
+        actions = self._supersede() + self._asking.stop_all()
         self._timers.clear()
         self._spot = self._offers.on_screen = None
         return actions
@@ -214,7 +206,7 @@ class Session:
             return []
         if run.text(text, now, self._speed):
             return [Stop(generation), *self.finished(generation, now)]
-        stopped = self._stop(self._offers.contradicted(self._spot)) if self._spot is not None else []
+        stopped = self._asking.stop(self._offers.contradicted(self._spot)) if self._spot is not None else []
         return stopped + self._go_on(now)
 
     def finished(self, generation: int, now: float, reason: str = "stop") -> list[Action]:
@@ -222,21 +214,17 @@ class Session:
         run = self._offers.runs.pop(generation, None)
         if run is None:
             return []
-        run.finish(self._speed, _ENDS.get(reason, End.WHOLE))
-        self._framing.warmed(run.prompt.request, run.share)
-        if reason == "cancelled":
-            # By the host, for work that is more urgent: as if it had not been asked.
-            return self._go_on(now)
-        self._offers.keep(run)
-        return self._retry(run, now) or self._go_on(now)
+        self._asking.ended(run, _ENDS.get(reason, End.WHOLE))
+        # The host cancels for work that is more urgent: as if it had not been asked.
+        retried = [] if reason == "cancelled" else self._retry(run, now)
+        return retried or self._go_on(now)
 
     def failed(self, generation: int, now: float) -> list[Action]:
         """A stream broke. What came of it stays: an answer that takes it back would only flicker."""
         run = self._offers.runs.pop(generation, None)
         if run is None:
             return []
-        run.finish(self._speed, End.BROKEN)
-        self._offers.keep(run)
+        self._asking.ended(run, End.BROKEN)
         if run.offer.text.strip() or run.kind in {Kind.AHEAD, Kind.PREFETCH}:
             return self._go_on(now)
         return self._supersede()
@@ -249,10 +237,10 @@ class Session:
         if _Timer.PAUSE in due and waiting is not None:
             actions += self._ask(waiting, now)
         if _Timer.ALTERNATIVES in due and waiting is not None:
-            actions += self._stop(self._offers.of_kind(Kind.ALTERNATIVE))
+            actions += self._asking.stop(self._offers.of_kind(Kind.ALTERNATIVE))
             actions += self._answer(waiting, self._offers.at(waiting.spot)[: self.settings.candidates])
         if _Timer.ORPHAN in due and waiting is None:
-            actions += self._stop(self._offers.of_kind(Kind.MAIN, Kind.RETRY))
+            actions += self._asking.stop(self._offers.of_kind(Kind.MAIN, Kind.RETRY))
         if _Timer.READING in due:
             actions += self._prefetch(now)
         if _Timer.IDLE in due:
@@ -318,16 +306,16 @@ class Session:
         if not waiting.tries:
             self._timers[_Timer.ALTERNATIVES] = now + ALTERNATIVES
         waiting.tries += 1
-        prompt = self._framing.plan(waiting.spot, self._place, self._budget, path=self._path)
-        return self._start(Kind.ALTERNATIVE, waiting.spot, prompt, now, seed=waiting.tries)
+        prompt = self._asking.plan(waiting.spot, self._place, self._path)
+        return self._asking.start(Kind.ALTERNATIVE, waiting.spot, prompt, now, invoked=True, seed=waiting.tries)
 
     # ------------------------------------------------------------------------------------------------------- asking
 
     def _consider(self, waiting: _Waiting, now: float) -> list[Action]:
         """Ask now, or wait for a pause where the first line would come late."""
-        prompt = self._framing.plan(waiting.spot, self._place, self._budget, path=self._path)
+        prompt = self._asking.plan(waiting.spot, self._place, self._path)
         first_line = self._speed.first_line(prompt.new_tokens)
-        wait = 0.0 if waiting.invoked else self._pace.wait(waiting.spot.line, first_line, self._budget)
+        wait = 0.0 if waiting.invoked else self._pace.wait(waiting.spot.line, first_line, self._asking.budget)
         wait = max(wait, RESTING / 2) if waiting.passing and not waiting.invoked else wait
         if wait <= 0:
             return self._ask(waiting, now)
@@ -335,15 +323,15 @@ class Session:
         if prompt.new_tokens < _AHEAD_TOKENS:
             return []
         # Whatever is typed next, its prompt begins with this one.
-        stopped = self._stop(list(self._offers.runs.values()))
-        return stopped + self._start(Kind.AHEAD, waiting.spot, prompt, now)
+        stopped = self._asking.stop_all()
+        return stopped + self._asking.start(Kind.AHEAD, waiting.spot, prompt, now)
 
     def _ask(self, waiting: _Waiting, now: float) -> list[Action]:
         self._timers.pop(_Timer.PAUSE, None)
-        actions = self._stop(list(self._offers.runs.values()))
-        prompt = self._framing.plan(waiting.spot, self._place, self._budget, path=self._path)
-        actions += self._start(Kind.MAIN, waiting.spot, prompt, now)
-        waiting.asked = self._generations
+        actions = self._asking.stop_all()
+        prompt = self._asking.plan(waiting.spot, self._place, self._path)
+        actions += self._asking.start(Kind.MAIN, waiting.spot, prompt, now, invoked=waiting.invoked)
+        waiting.asked = self._asking.generations
         return actions
 
     def _retry(self, run: Run, now: float) -> list[Action]:
@@ -353,9 +341,9 @@ class Session:
             return []
         if request.layout == PREFIX or not request.suffix.strip() or self._offers.at(waiting.spot):
             return []
-        prompt = self._framing.retry(waiting.spot, self._budget, path=self._path)
-        actions = self._start(Kind.RETRY, waiting.spot, prompt, now)
-        waiting.retried, waiting.asked = True, self._generations
+        prompt = self._asking.framing.retry(waiting.spot, self._asking.budget, path=self._path)
+        actions = self._asking.start(Kind.RETRY, waiting.spot, prompt, now, invoked=waiting.invoked)
+        waiting.retried, waiting.asked = True, self._asking.generations
         return actions
 
     def _prefetch(self, now: float) -> list[Action]:
@@ -370,37 +358,18 @@ class Session:
         spot = self._spot.after(suggestion.text, suggestion.replaced)
         if self._offers.at(spot):
             return []
-        stopped = self._stop(list(self._offers.runs.values()))
-        prompt = self._framing.plan(spot, self._place, self._budget, path=self._path)
-        return stopped + self._start(Kind.PREFETCH, spot, prompt, now)
+        stopped = self._asking.stop_all()
+        prompt = self._asking.plan(spot, self._place, self._path)
+        return stopped + self._asking.start(Kind.PREFETCH, spot, prompt, now)
 
     def _prefill_ahead(self, now: float) -> list[Action]:
         """Compute the best prompt for where the caret is, while nobody waits."""
         if self._spot is None or self._waiting is not None or self._offers.runs:
             return []
-        prompt = self._framing.ahead(self._spot, self._place, path=self._path)
+        prompt = self._asking.framing.ahead(self._spot, self._place, path=self._path)
         if prompt.new_tokens < _AHEAD_TOKENS:
             return []
-        return self._start(Kind.AHEAD, self._spot, prompt, now)
-
-    def _start(self, kind: Kind, spot: Spot, prompt: Prompt, now: float, *, seed: int | None = None) -> list[Action]:
-        self._generations += 1
-        run = Run(self._generations, kind, spot, prompt, since=now, max_lines=self.settings.max_lines)
-        self._offers.runs[run.generation] = run
-        invoked = self._waiting is not None and self._waiting.invoked
-        tokens = self.settings.max_tokens
-        if not invoked:
-            tokens = min(tokens, max(_LEAST_TOKENS, self._speed.longest(_LONGEST_ANSWER, tokens)))
-        body = InfillBody.asking(
-            prompt.request,
-            session=self._name,
-            lane=Lane.BACKGROUND if kind in {Kind.AHEAD, Kind.PREFETCH} else Lane.INLINE,
-            max_tokens=tokens if run.writes else 0,
-            temperature=0.0 if seed is None else _ALTERNATIVE_TEMPERATURE,
-            seed=seed,
-            deadline_ms=_INVOKED_DEADLINE_MS if invoked else _DEADLINE_MS,
-        )
-        return [Start(run.generation, body, invoked)]
+        return self._asking.start(Kind.AHEAD, self._spot, prompt, now)
 
     # ------------------------------------------------------------------------------------------------- letting go of
 
@@ -411,20 +380,7 @@ class Session:
             self._timers.pop(timer, None)
         return [] if waiting is None else [Answer(waiting.id, None)]
 
-    def _stop(self, runs: Sequence[Run]) -> list[Action]:
-        for run in runs:
-            del self._offers.runs[run.generation]
-            share = run.share
-            run.finish(self._speed, End.BROKEN)
-            self._framing.warmed(run.prompt.request, share)
-            self._offers.keep(run)
-        return [Stop(run.generation) for run in runs]
-
     # ------------------------------------------------------------------------------------------------------- details
-
-    @property
-    def _budget(self) -> float:
-        return self.settings.budget_ms / 1000
 
     def _noted(self, moments: Iterable[Moment]) -> list[Action]:
         notes: list[Action] = []
