@@ -215,6 +215,8 @@ class Session:
         if run is None:
             return []
         self._asking.ended(run, _ENDS.get(reason, End.WHOLE))
+        if run.kind is Kind.AHEAD:
+            self._timers.setdefault(_Timer.IDLE, now + IDLE / 2)
         # The host cancels for work that is more urgent: as if it had not been asked.
         retried = [] if reason == "cancelled" else self._retry(run, now)
         return retried or self._go_on(now)
@@ -363,13 +365,15 @@ class Session:
         return stopped + self._asking.start(Kind.PREFETCH, spot, prompt, now)
 
     def _prefill_ahead(self, now: float) -> list[Action]:
-        """Compute the best prompt for where the caret is, while nobody waits."""
+        """Compute a prompt for where the caret is, while nobody waits: the one that is soon done, then the best."""
         if self._spot is None or self._waiting is not None or self._offers.runs:
             return []
-        prompt = self._asking.framing.ahead(self._spot, self._place, path=self._path)
-        if prompt.new_tokens < _AHEAD_TOKENS:
-            return []
-        return self._asking.start(Kind.AHEAD, self._spot, prompt, now)
+        soon = self._asking.plan(self._spot, self._place, self._path)
+        best = self._asking.framing.ahead(self._spot, self._place, path=self._path)
+        for prompt in (soon, best):
+            if prompt.new_tokens >= _AHEAD_TOKENS:
+                return self._asking.start(Kind.AHEAD, self._spot, prompt, now)
+        return []
 
     # ------------------------------------------------------------------------------------------------- letting go of
 
