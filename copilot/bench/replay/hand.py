@@ -8,9 +8,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from copilot.bench.replay.editor import CLOSERS, Buffer, Edit, character, new_line
+from copilot.bench.replay.pipeline import Ghost
 from copilot.bench.replay.trace import Step, Trace
 
-_CLOSING = frozenset(CLOSERS.values())
+_OPENERS = {closer: opener for opener, closer in CLOSERS.items()}
+_CLOSING = frozenset(_OPENERS)
 
 
 class Key(StrEnum):
@@ -119,33 +121,31 @@ class Hand:
         # Only an indentation can be other than what was wanted.
         self._spare += len(text) - right
 
-    def judge(self, text: str, replaced: int = 0, left: int = 0) -> Verdict:
-        """Compare a suggestion that replaces ``replaced`` characters right and ``left`` left of the caret."""
-        doubled = self._doubles(text, replaced)
-        if self._wrong or left < self._spare:
-            return Verdict(0, False, doubled)
-        progress = self._progress[self._place] - (left - self._spare)
-        if progress < 0:
+    def judge(self, ghost: Ghost) -> Verdict:
+        """Compare a suggestion with what is to be typed here."""
+        doubled = self._doubles(ghost.text, ghost.replaced)
+        progress = self._progress[self._place] - (ghost.left - self._spare)
+        if self._wrong or ghost.left < self._spare or progress < 0:
             return Verdict(0, False, doubled)
         rest = self._texts[self._place][progress:]
-        first = text.partition("\n")[0].rstrip()
-        line = len(first) if first and rest.partition("\n")[0].startswith(first) else 0
-        beyond = replaced - self.closers
-        if beyond <= 0:
-            whole = bool(text.strip()) and rest.startswith(text.rstrip())
-        else:
-            whole = text == rest + self.buffer.after[self.closers : replaced]
-            doubled = doubled and not whole
-            if "\n" not in text:
-                line = len(text) if whole else 0
-        return Verdict(line, whole, doubled)
+        first = ghost.first_line
+        whole = bool(ghost.text.strip()) and self._is_right(ghost.text.rstrip(), ghost.replaced, rest)
+        line = len(first.text) if first.text and self._is_right(first.text, first.replaced, rest) else 0
+        # What puts there again the text that it replaces doubles nothing.
+        beyond = ghost.replaced > self.closers
+        return Verdict(line, whole, doubled and not (beyond and whole))
 
-    def accept(self, text: str, replaced: int = 0, left: int = 0) -> Edit:
-        """Take a right suggestion, or the right beginning of one (then with ``replaced`` 0)."""
-        edit = Edit(typed=text, removed=left, taken=replaced)
-        self._progress[self._place] -= left - self._spare
-        self._progress[self._place] += min(len(text), len(self.rest))
-        self._closers[self._place] = max(0, self.closers - replaced)
+    def _is_right(self, text: str, replaced: int, rest: str) -> bool:
+        if replaced <= self.closers:
+            return rest.startswith(text)
+        return text == rest + self.buffer.after[self.closers : replaced]
+
+    def accept(self, ghost: Ghost) -> Edit:
+        """Take a suggestion that is right."""
+        edit = Edit(typed=ghost.text, removed=ghost.left, taken=ghost.replaced)
+        self._progress[self._place] -= ghost.left - self._spare
+        self._progress[self._place] += min(len(ghost.text), len(self.rest))
+        self._closers[self._place] = max(0, self.closers - ghost.replaced)
         self._spare = 0
         self._jumped = False
         self.buffer = edit.apply(self.buffer)
@@ -180,6 +180,9 @@ class Hand:
         closing = self._closing()
         if closing and rest.startswith(closing) and not self._spare:
             return Press(Key.CHARACTER if len(closing) == 1 else Key.MOVE, gap, Edit(over=len(closing)))
+        if rest[0] == "\n" and closing and not _closes(rest, closing[-1]):
+            # A suggestion has closed what the editor had closed already.
+            return Press(Key.DELETE, trace.key_ms, Edit(taken=len(closing)))
         if rest[0] == "\n":
             edit = new_line(self.buffer, trace.language, trace.indent, self.closers, self._spare)
             return Press(Key.ENTER, gap, edit)
@@ -211,6 +214,19 @@ class Hand:
 
 
 _LEAST_COPY = 4
+
+
+def _closes(text: str, closer: str) -> bool:
+    """Whether ``text`` holds this closing character for an opening one in front of it."""
+    opener = _OPENERS[closer]
+    if opener == closer:
+        return closer in text.partition("\n")[0]
+    depth = 0
+    for letter in text:
+        depth += (letter == opener) - (letter == closer)
+        if depth < 0:
+            return True
+    return False
 
 
 def _balanced(text: str) -> bool:

@@ -256,7 +256,9 @@ def _render(buffer: Buffer, text: str) -> tuple[tuple[str, ...], Ghost | None]:
         content = [""]
     shown = "\n".join(content)
     content[-1] += right
-    return tuple(content), Ghost(shown, 0, left) if shown.strip() else None
+    # Accepting the first of several lines puts it in place of the whole line, and what stood right is gone.
+    line_replaced = len(right) if len(content) > 1 else None
+    return tuple(content), Ghost(shown, 0, left, line_replaced) if shown.strip() else None
 
 
 def _repeats(before: str, right: str, content: list[str], below: list[str]) -> bool:

@@ -6,11 +6,21 @@ from copilot.bench.replay.editor import Buffer, Edit
 
 
 class Ghost(NamedTuple):
-    """A suggestion at the caret: it replaces ``replaced`` characters right and ``left`` characters left of it."""
+    """A suggestion at the caret: it replaces ``replaced`` characters right and ``left`` characters left of it.
+
+    ``line_replaced``: what its first line replaces when that alone is accepted; None: as much.
+    """
 
     text: str
     replaced: int = 0
     left: int = 0
+    line_replaced: int | None = None
+
+    @property
+    def first_line(self) -> "Ghost":
+        """The suggestion without its later lines."""
+        replaced = self.replaced if self.line_replaced is None else self.line_replaced
+        return Ghost(self.text.partition("\n")[0].rstrip(), replaced, self.left)
 
 
 class Screen(Protocol):

@@ -180,10 +180,11 @@ class _Player:
     def _accept(self, ghost: Ghost) -> None:
         before, shown = self._hand.buffer, self._screen.ghost
         assert shown is not None
-        edit = self._hand.accept(ghost.text, ghost.replaced, ghost.left)
+        edit = self._hand.accept(ghost)
         self._line += ghost.text.count("\n")
         rest = shown.text[len(ghost.text) :]
-        self._screen.put(Ghost(rest, shown.replaced - ghost.replaced) if rest.strip() else None, self._now())
+        left = Ghost(rest, max(0, shown.replaced - ghost.replaced)) if rest.strip() else None
+        self._screen.put(left, self._now())
         kept = self._screen.ghost
         with self._settling():
             self._pipeline.typed(before, edit, self._hand.buffer)
@@ -230,7 +231,7 @@ class _Player:
         self._changed.set()
 
     def _note_shown(self, ghost: Ghost, old: Ghost | None) -> None:
-        verdict = self._hand.judge(ghost.text, ghost.replaced, ghost.left)
+        verdict = self._hand.judge(ghost)
         self._events.append(
             Shown(
                 at=self._now(),

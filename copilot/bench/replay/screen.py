@@ -39,7 +39,8 @@ def after_key(ghost: Ghost, edit: Edit, passed: str) -> Ghost | None:
         return None
     # A bracket that the editor has just closed is the one that the suggestion closes.
     replaced = ghost.replaced - edit.over + (len(edit.added) if edit.added.strip() in rest else 0)
-    return Ghost(rest, replaced, ghost.left - edit.removed)
+    line_replaced = None if ghost.line_replaced is None else max(0, ghost.line_replaced - edit.over) + len(edit.added)
+    return Ghost(rest, replaced, ghost.left - edit.removed, line_replaced)
 
 
 def continues(old: Ghost, new: Ghost) -> bool:

@@ -29,18 +29,15 @@ class Decision(NamedTuple):
     ghost: Ghost
 
 
-def decide(user: User, screen: GhostText, judge: Callable[[str, int, int], Verdict]) -> Decision | None:
+def decide(user: User, screen: GhostText, judge: Callable[[Ghost], Verdict]) -> Decision | None:
     """What ``user`` will take of what is on the screen, if nothing changes before."""
     ghost = screen.ghost
     if not user.accepts or ghost is None:
         return None
-    verdict = judge(ghost.text, ghost.replaced, ghost.left)
+    verdict = judge(ghost)
     text = ghost.text.rstrip()
     if verdict.whole and len(text.strip()) >= user.least and ("\n" not in text or screen.whole_since == screen.since):
-        return Decision(screen.since + user.dwell_ms, ghost._replace(text=text))
+        return Decision(screen.since + user.dwell_ms, Ghost(text, ghost.replaced, ghost.left))
     if verdict.line >= user.least:
-        line = ghost.text[: verdict.line]
-        # Part of a suggestion is put in and nothing else is touched.
-        whole = "\n" not in text and verdict.line == len(text)
-        return Decision(screen.since + user.dwell_ms, Ghost(line, ghost.replaced if whole else 0, ghost.left))
+        return Decision(screen.since + user.dwell_ms, ghost.first_line)
     return None

@@ -91,7 +91,7 @@ def test_after_accepting_the_rest_keeps_its_gaps() -> None:
 
 
 def verdict(line: int, *, whole: bool = False) -> "object":
-    return lambda text, replaced, left: Verdict(line, whole, False)
+    return lambda ghost: Verdict(line, whole, False)
 
 
 def test_a_user_who_waits_presses_the_next_key_when_all_has_come() -> None:
@@ -128,7 +128,7 @@ def test_of_several_lines_the_first_is_taken_unless_all_are_right() -> None:
     screen.put(Ghost("abcd\nefgh", 2), 0.0)
     partly = decide(User(), screen, verdict(4))  # type: ignore[arg-type]
     assert partly is not None
-    assert partly.ghost == Ghost("abcd", 0)
+    assert partly.ghost == Ghost("abcd", 2)
     wholly = decide(User(), screen, verdict(4, whole=True))  # type: ignore[arg-type]
     assert wholly is not None
     assert wholly.ghost == Ghost("abcd\nefgh", 2)
