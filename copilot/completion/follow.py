@@ -7,7 +7,7 @@ the caret now reads against the place the suggestion was made for. Pure function
 
 from typing import NamedTuple
 
-from copilot.completion.suggestion import ABOVE, BELOW, Offer, Suggestion
+from copilot.completion.suggestion import ABOVE, BELOW, Base, Offer, Suggestion
 from copilot.text.spot import Spot
 
 _CLOSER_OF = {"(": ")", "[": "]", "{": "}", '"': '"', "'": "'", "`": "`", "<": ">"}
@@ -56,12 +56,15 @@ def remainder(offer: Offer, match: Match) -> Suggestion | None:
     if match.ahead or end <= match.taken:
         return None
     shown = offer.text[match.taken : end]
+    replaced = max(0, offer.replaced_by(end) - match.skipped)
     if match.tail:
         body, _, last = shown.rpartition("\n")
-        shown = body if last.strip() == match.tail else shown
+        if last.strip() == match.tail:
+            shown, replaced = body, 0
+        elif replaced or _closes(shown, match.tail):
+            return None
     if not shown.strip():
         return None
-    replaced = max(0, offer.replaced_by(end) - match.skipped)
     if match.closers:
         if _closes(shown, match.closers):
             replaced += len(match.closers)
@@ -111,7 +114,8 @@ def _same(have: str, want: str, head: str | None, *, free: bool, whole: bool) ->
         # Less indentation than when it was asked for means that something else is wanted.
         if head is not None and not space.startswith(head):
             return None
-        return len(space) if indent.startswith(space) else None
+        # A blank line stays as blank as the editor made it.
+        return len(want) if not wanted and head is None else len(space) if indent.startswith(space) else None
     return len(indent) + len(text) if wanted.startswith(text) else None
 
 
@@ -122,9 +126,9 @@ def _around(offer: Offer, match: Match, typed: tuple[str, ...], spot: Spot) -> M
     below = spot.below(BELOW)
     if rest == before and below == base.below:
         return match
-    if len(typed) > 1 and not rest and _all_closers(before) and below and below[0].strip() == before:
+    if len(typed) > 1 and not rest and (tail := _moved_down(base, before.strip(), below, typed)):
         # Enter between two brackets: the closer went to a line of its own.
-        return match._replace(tail=before)
+        return match._replace(tail=tail)
     if below != base.below:
         return None
     if rest.endswith(before) and _inserted(rest[: len(rest) - len(before)], typed):
@@ -133,6 +137,17 @@ def _around(offer: Offer, match: Match, typed: tuple[str, ...], spot: Spot) -> M
     if before.endswith(rest) and _all_closers(skipped) and typed[-1].endswith(skipped):
         return match._replace(skipped=len(skipped))
     return None
+
+
+def _moved_down(base: Base, before: str, below: tuple[str, ...], typed: tuple[str, ...]) -> str:
+    """The closers that begin the next line and stood right of the caret, alone or in front of ``before``."""
+    if not below or below[1:] != base.below[: len(below) - 1]:
+        return ""
+    line = below[0].strip()
+    if line == before and _all_closers(before):
+        return before
+    closers = line[: len(line) - len(before)].rstrip() if line.endswith(before) else ""
+    return closers if _inserted(closers, typed) else ""
 
 
 def _inserted(closers: str, typed: tuple[str, ...]) -> bool:
