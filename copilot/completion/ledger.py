@@ -31,6 +31,7 @@ _MIGRATIONS = (
         after_s REAL
     )""",
     "CREATE INDEX moment_at ON moment (at)",
+    "ALTER TABLE moment ADD COLUMN visible_ms REAL",
 )
 _BUSY_SECONDS = 5.0
 _LARGEST_BATCH = 500
@@ -72,7 +73,7 @@ class Ledger:
                     if item is not None:
                         batch.append(item)
             with contextlib.suppress(sqlite3.Error, OSError), opened(self._path) as database, database:
-                database.executemany("INSERT INTO moment VALUES (?,?,?,?,?,?,?,?,?)", map(_row, batch))
+                database.executemany("INSERT INTO moment VALUES (?,?,?,?,?,?,?,?,?,?)", map(_row, batch))
             if last:
                 return
 
@@ -128,6 +129,15 @@ def summarise(database: "sqlite3.Connection", since: float) -> Summary:
     )
 
 
+def clear(database: "sqlite3.Connection") -> int:
+    """Forget everything, in the file too; how many moments there were."""
+    with database:
+        count = database.execute("DELETE FROM moment").rowcount
+    database.execute("VACUUM")
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return count
+
+
 def _row(item: tuple[float, Moment]) -> tuple[float | str | int | None, ...]:
     at, moment = item
     return (
@@ -140,4 +150,5 @@ def _row(item: tuple[float, Moment]) -> tuple[float | str | int | None, ...]:
         moment.waited_ms,
         moment.share,
         moment.after_s,
+        moment.visible_ms,
     )

@@ -39,7 +39,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """``suggestion`` numbers it within its document. ``characters`` and ``lines``: of what was shown, or accepted.
 
     ``waited_ms``: from the request to the first text (shown). ``share``: words of it still there, 0 to 1, ``after_s``
-    seconds after acceptance (kept).
+    seconds after acceptance (kept). ``visible_ms``: how long it was on screen (rejected).
     """
 
     outcome: Outcome
@@ -51,6 +51,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     waited_ms: float | None = None
     share: float | None = None
     after_s: float | None = None
+    visible_ms: float | None = None
 
 
 class _Shown(NamedTuple):
@@ -58,6 +59,7 @@ class _Shown(NamedTuple):
     suggestion: Suggestion
     spot: Spot
     place: CaretPlace
+    since: float
 
 
 class _Accepted(NamedTuple):
@@ -81,13 +83,15 @@ class Life:
         return min((item.due for item in self._accepted), default=None)
 
     def show(
-        self, offer: Offer, suggestion: Suggestion, spot: Spot, place: CaretPlace, waited: float
+        self, offer: Offer, suggestion: Suggestion, spot: Spot, place: CaretPlace, *, asked: float, now: float
     ) -> Iterator[Moment]:
-        """``suggestion`` of ``offer`` goes on screen, ``waited`` seconds after it was asked for."""
-        self._shown = _Shown(offer, suggestion, spot, place)
+        """``suggestion`` of ``offer``, which was ``asked`` for then, goes on screen ``now``, or more of it does."""
+        known = self._shown is not None and self._shown.offer is offer
+        since = self._shown.since if known and self._shown is not None else now
+        self._shown = _Shown(offer, suggestion, spot, place, since)
         if offer.generation not in self._known:
             self._known.add(offer.generation)
-            yield self._moment(Outcome.SHOWN, self._shown, suggestion.text, waited_ms=1000 * waited)
+            yield self._moment(Outcome.SHOWN, self._shown, suggestion.text, waited_ms=1000 * (now - asked))
 
     def edited(self, changes: Sequence[Change], before: Spot | None, spot: Spot | None, now: float) -> Iterator[Moment]:
         """The document changed; the caret was at ``before`` and is probably at ``spot`` now, where that is known."""
@@ -109,15 +113,16 @@ class Life:
             return
         match = follow(shown.offer, spot)
         if match is None:
-            yield from self.dismissed()
+            yield from self.dismissed(now)
         elif match.taken >= len(shown.offer.text) and shown.offer.complete:
             self._shown = None  # typed out by hand to its end
 
-    def dismissed(self) -> Iterator[Moment]:
+    def dismissed(self, now: float) -> Iterator[Moment]:
         """What is on screen was left for good."""
         shown, self._shown = self._shown, None
         if shown is not None:
-            yield self._moment(Outcome.REJECTED, shown, shown.suggestion.text)
+            visible = 1000 * (now - shown.since)
+            yield self._moment(Outcome.REJECTED, shown, shown.suggestion.text, visible_ms=visible)
 
     def kept(self, document: Document, now: float) -> Iterator[Moment]:
         """What is due at ``now``: how much of accepted text is still there."""
@@ -127,7 +132,15 @@ class Life:
             share = kept_share(item.text, document, item.line)
             yield msgspec.structs.replace(item.moment, outcome=Outcome.KEPT, share=share, after_s=item.after)
 
-    def _moment(self, outcome: Outcome, shown: _Shown, text: str, *, waited_ms: float | None = None) -> Moment:
+    def _moment(
+        self,
+        outcome: Outcome,
+        shown: _Shown,
+        text: str,
+        *,
+        waited_ms: float | None = None,
+        visible_ms: float | None = None,
+    ) -> Moment:
         return Moment(
             outcome=outcome,
             suggestion=shown.offer.generation,
@@ -136,6 +149,7 @@ class Life:
             characters=len(text),
             lines=text.count("\n") + 1,
             waited_ms=waited_ms,
+            visible_ms=visible_ms,
         )
 
 

@@ -28,6 +28,9 @@ from copilot.text.spot import Spot
 IDLE = 0.8
 """Seconds without an event after which the best prompt is prefilled ahead."""
 
+READ_MS = 500.0
+"""A suggestion that was on screen for less was not read, and typing on says nothing about it."""
+
 RESTING = 0.3
 """Seconds between two requests with nothing typed in between, below which the caret is taken to be on its way."""
 
@@ -180,7 +183,7 @@ class Session:
             return []
         actions = self._supersede()
         if screen is not None and follow(screen[0], spot) is None:
-            actions += self._noted(self._life.dismissed())
+            actions += self._noted(self._life.dismissed(now))
             self._offers.on_screen = None
         self._go_to(spot, path)
         actions += self._asking.stop(self._offers.contradicted(spot))
@@ -298,7 +301,7 @@ class Session:
         self._offers.on_screen = (offer, suggestion)
         if self.settings.prefetch:
             self._timers[_Timer.READING] = now + READING
-        return self._noted(self._life.show(offer, suggestion, waiting.spot, self._place, now - waiting.since))
+        return self._noted(self._life.show(offer, suggestion, waiting.spot, self._place, asked=waiting.since, now=now))
 
     def _look_for_more(self, waiting: _Waiting, known: int, now: float) -> list[Action]:
         """Other candidates for someone who asked, one at a time: they share the slot that holds the prompt."""
@@ -316,7 +319,8 @@ class Session:
     def _consider(self, waiting: _Waiting, now: float) -> list[Action]:
         """Ask now, or wait for a pause where the first line would come late."""
         prompt = self._asking.plan(waiting.spot, self._place, self._path)
-        first_line = self._speed.first_line(prompt.new_tokens)
+        # Prefill is of use whatever is typed next; an answer that is decoded too slowly is not.
+        first_line = self._speed.first_line(0)
         wait = 0.0 if waiting.invoked else self._pace.wait(waiting.spot.line, first_line, self._asking.budget)
         wait = max(wait, RESTING / 2) if waiting.passing and not waiting.invoked else wait
         if wait <= 0:
@@ -389,7 +393,8 @@ class Session:
     def _noted(self, moments: Iterable[Moment]) -> list[Action]:
         notes: list[Action] = []
         for moment in moments:
-            if moment.outcome is Outcome.REJECTED and self._spot is not None:
+            read = (moment.visible_ms or 0.0) >= READ_MS
+            if moment.outcome is Outcome.REJECTED and read and self._spot is not None:
                 self._pace.rejected(self._spot.line)
             elif moment.outcome in {Outcome.ACCEPTED, Outcome.PARTIALLY_ACCEPTED}:
                 self._pace.accepted()

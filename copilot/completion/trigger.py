@@ -76,7 +76,7 @@ class Pace:
         return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, 1.5 * usual))
 
     def wait(self, line: int, first_line: float, budget: float) -> float:
-        """Seconds to wait for a pause before the engine is asked for a first line that is due in ``first_line``.
+        """Seconds to wait for a pause before the engine is asked for a first line that takes ``first_line``.
 
         Nothing while the budget can be met. Beyond it the wait grows with the lateness, up to a pause: what comes
         late is seldom seen by someone who types on, and costs as much as what is.
