@@ -35,6 +35,7 @@ COMMANDS: dict[str, Command] = {
     "stop": Command("copilot.cli.stop", "stop the engine host"),
     "models": Command("copilot.cli.models", "list, pull, verify, add and remove models"),
     "config": Command("copilot.cli.config", "where settings come from"),
+    "stats": Command("copilot.cli.stats", "what became of the suggestions here: shown, accepted, kept"),
     "bench": Command("copilot.cli.bench", "measure completions: typing replayed, quality on your own code"),
     "doctor": Command("copilot.cli.doctor", "check that everything needed is here"),
 }

@@ -33,6 +33,9 @@ _MIGRATIONS = (
     "CREATE INDEX moment_at ON moment (at)",
     "ALTER TABLE moment ADD COLUMN visible_ms REAL",
 )
+# By name: a later version may have added columns while this one still runs.
+_INSERT = """INSERT INTO moment (at, outcome, language, place, characters, lines, waited_ms, share, after_s, visible_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _BUSY_SECONDS = 5.0
 _LARGEST_BATCH = 500
 
@@ -73,7 +76,7 @@ class Ledger:
                     if item is not None:
                         batch.append(item)
             with contextlib.suppress(sqlite3.Error, OSError), opened(self._path) as database, database:
-                database.executemany("INSERT INTO moment VALUES (?,?,?,?,?,?,?,?,?,?)", map(_row, batch))
+                database.executemany(_INSERT, map(_row, batch))
             if last:
                 return
 
@@ -86,7 +89,9 @@ def opened(path: Path) -> "Iterator[sqlite3.Connection]":
     path.parent.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(path, timeout=_BUSY_SECONDS)
     path.chmod(0o600)
-    database.execute("PRAGMA journal_mode = WAL")
+    with contextlib.suppress(sqlite3.OperationalError):
+        # Refused, busy time-out or not, while another process does the same.
+        database.execute("PRAGMA journal_mode = WAL")
     (version,) = database.execute("PRAGMA user_version").fetchone()
     for number, statement in enumerate(_MIGRATIONS[version:], version + 1):
         with database:
