@@ -4,6 +4,7 @@ No I/O. The text is parsed once; each change at the caret is parsed from that tr
 lines around it. A window is a piece of a file, so it has faults of its own: only the difference says something.
 """
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Tree
 
 _Point = tuple[int, int]
+_OTHER = re.compile(r"[^\x00-\x7f]")
 
 
 class Window:
@@ -24,7 +26,7 @@ class Window:
         from tree_sitter import Parser
 
         self._parser = Parser(grammar_of(language))
-        self._prefix, self._suffix = prefix.encode(), suffix.encode()
+        self._prefix, self._suffix = _ascii(prefix), _ascii(suffix)
         self.rest = suffix.partition("\n")[0]
 
     @classmethod
@@ -45,7 +47,7 @@ class Window:
     def faults_elsewhere(self) -> int:
         """How many there are when the caret's line is left out: a line half typed may hide what is wrong below it."""
         head = self._prefix[: self._prefix.rfind(b"\n") + 1]
-        return len(list(_faults(self._parser.parse(head + self._suffix[len(self.rest.encode()) + 1 :]).root_node)))
+        return len(list(_faults(self._parser.parse(head + self._suffix[len(self.rest) + 1 :]).root_node)))
 
     @cached_property
     def faults_here(self) -> int:
@@ -67,7 +69,7 @@ class Window:
 
     def parse_with(self, text: str, replaced: int = 0) -> "Tree":
         """The tree of the window with ``text`` in place of the first ``replaced`` characters of the suffix."""
-        inserted, taken = text.encode(), len(self.rest[:replaced].encode())
+        inserted, taken = _ascii(text), len(self.rest[:replaced])
         start = len(self._prefix)
         row, column = self._caret
         last_line = inserted.rpartition(b"\n")[2]
@@ -83,6 +85,15 @@ class Window:
             new_end_point=(row + rows, len(last_line) + (0 if rows else column)),
         )
         return self._parser.parse(self._prefix + inserted + self._suffix[taken:], tree)
+
+
+def _ascii(text: str) -> bytes:
+    """``text`` with a letter for each character that is not ASCII, so that bytes are characters.
+
+    Such characters are letters of names, or in strings and comments, where any letter does. And native code is spared
+    what it was not written for: tree-sitter-bash 0.25.1 reads beyond its tables at a character like U+FB267.
+    """
+    return (text if text.isascii() else _OTHER.sub("x", text)).encode()
 
 
 def _faults(root: "Node") -> "Iterator[Node]":
