@@ -4,7 +4,7 @@ The clock is the running loop's, so a loop whose time is made up runs it just as
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -59,7 +59,7 @@ class Facts(NamedTuple):
 
 
 Show = Callable[[Sequence[Suggestion]], None]
-Asked: TypeAlias = Awaitable[tuple[tuple[Suggestion, ...] | None, Facts]]
+Asked: TypeAlias = "asyncio.Task[tuple[tuple[Suggestion, ...] | None, Facts]]"
 
 _GONE = frozenset({"host_lost", "server_draining", "starting"})
 """The host left, as it does when it was idle for long; the next one can be asked at once."""
@@ -118,20 +118,20 @@ class Completer:
         self._do(
             self._session.request(number, spot, self._now(), invoked=invoked, streaming=grow is not None, path=path)
         )
-        return self._answered(number, answer)
+        task = asyncio.create_task(self._answered(answer), name=f"request {number}")
+        task.add_done_callback(lambda task: self._leave(number, cancelled=task.cancelled()))
+        return task
 
-    async def _answered(
-        self, number: int, future: "asyncio.Future[Answer]"
-    ) -> tuple[tuple[Suggestion, ...] | None, Facts]:
-        try:
-            answer = await future
-        except asyncio.CancelledError:
-            self._do(self._session.abandoned(number, self._now()))
-            raise
-        finally:
-            self._requests.pop(number, None)
+    async def _answered(self, future: "asyncio.Future[Answer]") -> tuple[tuple[Suggestion, ...] | None, Facts]:
+        answer = await future
         stats = self._stats.get(answer.generation) if answer.generation is not None else None
         return answer.suggestions, Facts(stats, answer.gave_up)
+
+    def _leave(self, number: int, *, cancelled: bool) -> None:
+        # Not a part of the task: one that is cancelled before it began runs none of its code.
+        self._requests.pop(number, None)
+        if cancelled:
+            self._do(self._session.abandoned(number, self._now()))
 
     def close(self) -> None:
         """The document was closed, or its text is no longer certain."""

@@ -1,5 +1,6 @@
 """``textDocument/inlineCompletion``: from an editor's question to a document's completer and back."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING
@@ -66,7 +67,10 @@ class InlineCompletions:
             path=server.shown_path(uri),
             grow=None if token is None else grow,
         )
-        return self._answer(request_id, caret, asked)
+        answer = asyncio.create_task(self._answer(request_id, caret, asked))
+        # Cancelled before it began, it would leave what it waits for waiting.
+        answer.add_done_callback(lambda done: asked.cancel() if done.cancelled() else None)
+        return answer
 
     async def _answer(self, request_id: RequestId, caret: Caret, asked: Asked) -> Json | None:
         suggestions, facts = await asked

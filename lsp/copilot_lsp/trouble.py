@@ -3,7 +3,9 @@
 from copilot.errors import SlipstreamError
 
 # Ends of a request that need nobody's help: someone typed on, others were first, or the host is coming or going.
-QUIET = frozenset({"superseded", "cancelled", "expired", "busy", "starting", "server_draining", "host_lost"})
+QUIET = frozenset(
+    {"superseded", "cancelled", "expired", "busy", "starting", "server_draining", "host_lost", "empty_prompt"}
+)
 
 
 class Troubles:
