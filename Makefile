@@ -70,6 +70,8 @@ bench: setup-dev
 	$(BIN)/python -m benchmarks.lsp_start
 	$(BIN)/python -m benchmarks.host_overhead
 	$(BIN)/python -m benchmarks.kv_reuse
+	$(BIN)/python -m benchmarks.storm
+	$(BIN)/python -m benchmarks.speculation
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
 
@@ -34,11 +34,19 @@ class Setting(NamedTuple):
     def plain_type(self) -> Any:
         """The type without its limits: ``int``, ``float``, ``bool``, ``str`` or ``tuple``."""
         plain = get_args(self.type)[0] if get_args(self.type) else self.type
-        return get_origin(plain) or plain
+        return str if self.choices else get_origin(plain) or plain
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The texts to choose from, where not every text will do."""
+        plain = get_args(self.type)[0] if get_args(self.type) else self.type
+        return get_args(plain) if get_origin(plain) is Literal else ()
 
     @property
     def accepts(self) -> str:
         """The values it takes, in words: ``a whole number from 0 to 512``."""
+        if self.choices:
+            return " or ".join(f'"{choice}"' for choice in self.choices)
         words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", tuple: "a list of texts"}
         return f"{words[self.plain_type]}{_limits(self.type)}"
 

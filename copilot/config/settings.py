@@ -3,7 +3,7 @@
 Values only; reading and layering is ``copilot.config.load``.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -30,12 +30,20 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         Meta(
             ge=16,
             le=4096,
-            description="Tokens prefilled in one step. A cancel waits for one step, so small is responsive.",
+            description="Tokens prefilled in one step. A cancel waits for a step or two, so small is "
+            "responsive and large is fast: 512 on a GPU.",
         ),
-    ] = 64
+    ] = 32
     gpu_layers: Annotated[
         int, Meta(ge=-1, le=1000, description="Layers that llama.cpp puts on a GPU it can use; -1 means all.")
     ] = -1
+    speculation: Annotated[
+        Literal["off", "ngram"],
+        Meta(
+            description="Guess the next tokens from how earlier text went on after the last few, and check all "
+            "guesses in one step. Pays where code repeats itself."
+        ),
+    ] = "off"
 
 
 class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,8 +69,8 @@ class CompletionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         Meta(
             ge=20,
             le=10_000,
-            description="When the first line should be there, in milliseconds after the key. On a slow machine a shorter "
-            "prompt is sent to keep it, and where even that is late a pause in typing is waited for.",
+            description="When the first line should be there, in milliseconds after the key. On a slow machine a "
+            "shorter prompt is sent to keep it, and where even that is late a pause in typing is waited for.",
         ),
     ] = 250
     candidates: Annotated[

@@ -36,6 +36,11 @@ from copilot.errors import SlipstreamError
 _READ = 16 * 1024 * 1024
 _BPE = 2  # LLAMA_VOCAB_TYPE_BPE in llama.h
 
+_LOOKUP = 3
+_GUESSES = 3
+"""With the token before them four, which a CPU computes in the time of some three steps of one token. Of more guesses
+more are wrong, and cost what the right ones save."""
+
 _PATIENT = frozenset({Layout.CHAT, Layout.RAW})
 """Nobody types on meanwhile, so these leave room for completions."""
 
@@ -70,6 +75,8 @@ class LlamaCpp:
             import xllamacpp
 
             params = _parameters(xllamacpp.CommonParams(), load, address, key)
+            if load.speculation == "ngram":
+                _speculate(params.speculative, xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_MAP_K)
             # Fitting the layers into a GPU's memory costs 0.8 s, also where there is no GPU.
             params.fit_params = any(device["type"].name.endswith("GPU") for device in xllamacpp.get_device_info())
             self._server = xllamacpp.Server(params)
@@ -302,6 +309,13 @@ def _parameters(params: Any, load: Load, address: Path, key: str) -> Any:
     params.ui = False
     params.verbosity = 0
     return params
+
+
+def _speculate(speculative: Any, kind: Any) -> None:
+    """Prompt lookup (Saxena 2023): what followed the last ``_LOOKUP`` tokens when they stood in the text before."""
+    speculative.types = [kind]
+    speculative.ngram_map_k.size_n = _LOOKUP
+    speculative.ngram_map_k.size_m = _GUESSES
 
 
 def _cores() -> int:

@@ -48,7 +48,9 @@ class WorkerEngine:
 
     def __init__(self, path: Path, info: ModelInfo, settings: EngineSettings) -> None:
         self.model = info
-        self.capabilities = EngineCapabilities(backend="llama.cpp", slots=settings.slots)
+        self.capabilities = EngineCapabilities(
+            backend="llama.cpp", slots=settings.slots, speculative=settings.speculation != "off"
+        )
         self._load = wire.Load(
             path=str(path.absolute()),
             folder="",
@@ -58,6 +60,7 @@ class WorkerEngine:
             batch_tokens=settings.batch_tokens,
             threads=settings.threads,
             gpu_layers=settings.gpu_layers,
+            speculation=settings.speculation,
         )
         self.restarts = 0
         self.totals = Totals()
@@ -173,7 +176,11 @@ class WorkerEngine:
         self._child = worker
         self.model = msgspec.structs.replace(self.model, context_length=worker.loaded.context_length)
         self.capabilities = msgspec.structs.replace(
-            self.capabilities, version=worker.loaded.version, kv_reuse="leading", logprobs=True
+            self.capabilities,
+            version=worker.loaded.version,
+            kv_reuse="leading",
+            # llama.cpp has none for a token that was guessed.
+            logprobs=not self.capabilities.speculative,
         )
         if not worker.alive:
             self._lost()

@@ -19,7 +19,10 @@ _LENGTH = struct.Struct(">I")
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The first frame: load this model. ``folder`` is private to the worker; ``name`` is for messages."""
+    """The first frame: load this model. ``folder`` is private to the worker; ``name`` is for messages.
+
+    ``speculation``: as in the settings, ``off`` or ``ngram``.
+    """
 
     path: str
     folder: str
@@ -29,6 +32,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     batch_tokens: int
     threads: int
     gpu_layers: int
+    speculation: str = "off"
 
 
 class Generate(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -42,7 +42,14 @@ def test_show_tells_every_value_and_where_it_came_from(home: Path, capsys: pytes
     assert origins["engine.gpu_layers"] == "default"
 
     values = tomllib.loads(said)
-    assert values["engine"] == {"threads": 2, "slots": 3, "context_tokens": 8192, "batch_tokens": 64, "gpu_layers": -1}
+    assert values["engine"] == {
+        "threads": 2,
+        "slots": 3,
+        "context_tokens": 8192,
+        "batch_tokens": 32,
+        "gpu_layers": -1,
+        "speculation": "off",
+    }
     assert values["completion"]["disabled_languages"] == []
 
 

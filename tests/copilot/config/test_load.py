@@ -65,14 +65,18 @@ def test_each_layer_stands_above_the_one_before(write: Write, monkeypatch: pytes
 
 
 OTHER_VALUES: dict[type, Any] = {int: 65, float: 2.5, bool: False, str: 'a "b" \\ # c', tuple: ("go", "x y")}
+OTHER_VALUES_BY_NAME = {
+    "engine.slots": 64,
+    "engine.context_tokens": 512,
+    "engine.speculation": "ngram",
+    "completion.candidates": 4,
+}
 
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_setting_can_come_from_every_layer(name: str, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     setting = SETTINGS[name]
-    value = (
-        64 if name == "engine.slots" else 512 if name == "engine.context_tokens" else OTHER_VALUES[setting.plain_type]
-    )
+    value = OTHER_VALUES_BY_NAME.get(name, OTHER_VALUES[setting.plain_type])
     assert value != setting.default
     text = tomli_w.dumps({"v": value}).removeprefix("v = ").strip()
     write(f"[{setting.table}]\n{setting.key} = {text}\n")

@@ -8,10 +8,12 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
 
+from benchmarks.speculation_cases import REPEATING
 from copilot import paths
 from copilot.config.settings import EngineSettings
 from copilot.engine import process
@@ -27,8 +29,13 @@ GUARD = 60.0
 INFO = ModelInfo(id="tiny", family="plain", context_length=8192)
 
 
-async def start(path: Path, slots: int = 2, on_progress: Callable[[float], None] | None = None) -> WorkerEngine:
-    settings = EngineSettings(context_tokens=2048, slots=slots)
+async def start(
+    path: Path,
+    slots: int = 2,
+    on_progress: Callable[[float], None] | None = None,
+    speculation: Literal["off", "ngram"] = "off",
+) -> WorkerEngine:
+    settings = EngineSettings(context_tokens=2048, slots=slots, speculation=speculation)
     return await asyncio.wait_for(WorkerEngine.start(path, INFO, settings, on_progress), GUARD)
 
 
@@ -112,6 +119,24 @@ def listens_on_tcp(pid: int) -> bool:
 @pytest.mark.model
 class TestContract(EngineContract):
     pass
+
+
+@pytest.mark.model
+class TestContractWithGuessing(EngineContract):
+    """Every promise holds when tokens come several in a step."""
+
+    @pytest.fixture
+    async def engine(self, tiny_model: Path) -> AsyncIterator[WorkerEngine]:
+        engine = await start(tiny_model, speculation="ngram")
+        assert engine.capabilities.speculative
+        yield engine
+        await engine.close()
+
+    @pytest.fixture
+    async def single(self, tiny_model: Path) -> AsyncIterator[WorkerEngine]:
+        engine = await start(tiny_model, slots=1, speculation="ngram")
+        yield engine
+        await engine.close()
 
 
 @pytest.mark.model
@@ -385,6 +410,27 @@ async def test_with_a_frozen_prefix_a_key_is_computed_alone(coder: WorkerEngine,
         done = finish(await collect(coder, plan, SamplingParams(max_tokens=1)))
         assert end == 0 or done.reused_tokens >= 0.97 * done.prompt_tokens > 190
     assert text(await collect(coder, plan, SamplingParams(max_tokens=6))).startswith(" * depth")
+
+
+@pytest.mark.model
+async def test_guessing_changes_nothing_but_the_speed(coder_model: Path, coder: WorkerEngine) -> None:
+    from copilot_models import families
+
+    from copilot.engine.planning import plan_infill
+
+    guessing = await start(coder_model, speculation="ngram")
+    assert (coder.capabilities.speculative, guessing.capabilities.speculative) == (False, True)
+    assert (coder.capabilities.logprobs, guessing.capabilities.logprobs) == (True, False)
+    repeating = [case for case in REPEATING if case.name in {"boilerplate tests", "lines of settings"}]
+    for case in repeating:
+        prompt = plan_infill(case.request, families.load("qwen"))
+        params = SamplingParams(max_tokens=40)
+        plain = await collect(coder, prompt, params)
+        guessed = await collect(guessing, prompt, params)
+        assert text(guessed) == text(plain)
+        assert finish(guessed).generated_tokens == finish(plain).generated_tokens
+        assert finish(guessed).decode_ms > 0
+    await guessing.close()
 
 
 async def test_without_a_program_to_start_it_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
