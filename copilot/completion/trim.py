@@ -69,6 +69,8 @@ class Trimmer:
         following = next((width(line) for line in below if line.strip()), 0)
         hangs = following if self._python else None
         self._gate = Gate(window, self._head, self._caret, self._lexis, hangs=hangs)
+        # A line below that is deeper than the caret's own may lack the header of its block.
+        self._hangs = hangs or 0
 
         self._line = ""
         self._accepted = False
@@ -191,10 +193,19 @@ class Trimmer:
             if self._python:
                 verdicts[Refusal.OUT_OF_PLACE] = judge_python_follower(text, column, self._before, whole)
         else:
-            verdicts[Refusal.OUT_OF_PLACE] = self._scope.judge(
-                text, column, self._reading, after_blank=self._after_blank, whole=whole
-            )
+            verdict = self._scope.judge(text, column, self._reading, after_blank=self._after_blank, whole=whole)
+            if verdict is Verdict.END and not self._lines and column < self._hangs:
+                verdict = self._judge_header(text, column, whole)
+            verdicts[Refusal.OUT_OF_PLACE] = verdict
         return verdicts
+
+    def _judge_header(self, text: str, column: int, whole: bool) -> Verdict:
+        """Whether a first line that leaves the caret's block begins the one that stands below without a beginning."""
+        if not whole:
+            return Verdict.WAIT
+        begins = self._reading.in_code and text.rstrip().endswith(":")
+        above = f"{self._before}\n{self._head}"
+        return judge_python_follower(text, column, above, whole) if begins else Verdict.END
 
     def _judge_fence(self, text: str, whole: bool) -> Verdict:
         if not self._lexis.fences:
@@ -351,6 +362,10 @@ class Trimmer:
         self._scope.keep(line, width(line) + (width(self._head) if on_fresh_line else 0))
         self._reading = reading.next_line()
         self._gap = "\n"
+        column = width(line) + (width(self._head) if on_fresh_line else 0)
+        if self._lines == 1 and column < self._hangs and reading.in_code and line.rstrip().endswith(":"):
+            self._end()  # Its body is there already.
+            return
         if self._lines >= self._max_lines or (self._scope.ended and not (self._lexis.chains and reading.in_code)):
             self._end()
 
