@@ -9,16 +9,8 @@ from hypothesis import strategies as st
 
 from copilot.completion.follow import follow, remainder
 from copilot.completion.suggestion import Base, End, Offer, Suggestion
-from copilot.text.document import Document
 from copilot.text.spot import Spot
-
-CARET = "‸"
-
-
-def spot_in(text: str) -> Spot:
-    before, after = text.split(CARET)
-    document = Document.from_text("file:///a.py", "python", 1, before + after)
-    return Spot(document, before.count("\n"), len(before) - before.rfind("\n") - 1)
+from tests.spots import CARET, spot_in
 
 
 def offered(base: str, text: str, *, replaced: int = 0, whole: int | None = None) -> Offer:

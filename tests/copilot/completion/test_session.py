@@ -12,19 +12,13 @@ from copilot.completion.session import ORPHANED, READING, Session
 from copilot.completion.speed import Speed
 from copilot.config.settings import CompletionSettings
 from copilot.serve.api import Lane, ProgressData
-from copilot.text.document import Change, Document
+from copilot.text.document import Change
 from copilot.text.position import Position, PositionEncoding, Range
 from copilot.text.spot import Spot
+from tests.spots import spot_in
 
-CARET = "‸"
 ORDER = ModelFacts({"fresh_line": "spm", "line_end": "psm", "mid_line": "psm", "no_suffix": "prefix"})
 FAST = {"prefill": 5000.0, "decode": 200.0, "overhead": 0.01}
-
-
-def spot_in(text: str, language: str = "python", version: int = 1) -> Spot:
-    before, after = text.split(CARET)
-    document = Document.from_text("file:///a.py", language, version, before + after)
-    return Spot(document, before.count("\n"), len(before) - before.rfind("\n") - 1)
 
 
 class Desk:
