@@ -31,6 +31,8 @@ class Placing:
             return head
         if opens_block(self._above, self._lexis):
             return head + indent if head <= above else head
+        if indent == head:
+            return head  # Said as if nothing stood on the line yet.
         return max(head, min(head + indent, above))
 
     def place(self, line: str, *, first: bool, after_blank: bool) -> str:
