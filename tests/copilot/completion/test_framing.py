@@ -1,0 +1,106 @@
+"""The best prompt that is due in time, and what was given up for it."""
+
+from copilot.completion.framing import Framing, ModelFacts, Prompt
+from copilot.completion.speed import Speed
+from copilot.config.settings import CompletionSettings
+from copilot.context.frame import PREFIX, PSM, SPM
+from copilot.context.request import CaretPlace
+from tests.spots import spot_in
+
+ORDER = ModelFacts({"fresh_line": SPM, "line_end": PSM, "mid_line": PSM, "no_suffix": PREFIX})
+LONG = "value = compute(1)\n" * 200 + "def f(a):\n    ‸\n\n\ndef other():\n    pass\n"
+SHORT = "def f(a):\n    ‸\n\n\ndef other():\n    pass\n"
+BUDGET = 0.25
+
+
+def framing(prefill: float = 200.0) -> Framing:
+    return Framing(CompletionSettings(), Speed(prefill=prefill, decode=200, overhead=0.01), ORDER)
+
+
+def fresh(planner: Framing, text: str) -> Prompt:
+    return planner.plan(spot_in(text), CaretPlace.FRESH_LINE, BUDGET)
+
+
+def test_a_fast_engine_gets_the_best_prompt() -> None:
+    prompt = fresh(framing(prefill=50_000), LONG)
+    assert prompt.request.layout == SPM
+    assert len(prompt.request.prefix) > 1500
+    assert prompt.gave_up == ()
+
+
+def test_a_slow_one_gets_the_text_nearby_and_the_user_is_told() -> None:
+    prompt = fresh(framing(), LONG)
+    assert prompt.request.layout == SPM
+    assert prompt.request.prefix.endswith("def f(a):\n    ")
+    assert len(prompt.request.prefix) < 1500
+    assert any(phrase.startswith("prefix of about") for phrase in prompt.gave_up)
+
+
+def test_what_was_prefilled_ahead_is_used_from_then_on() -> None:
+    planner = framing()
+    ahead = planner.ahead(spot_in(LONG), CaretPlace.FRESH_LINE)
+    planner.warmed(ahead.request)
+    prompt = fresh(planner, LONG)
+    assert prompt.request == ahead.request
+    assert prompt.new_tokens == 0
+    assert prompt.gave_up == ()
+
+
+def test_what_is_half_in_the_cache_costs_the_other_half() -> None:
+    planner = framing()
+    ahead = planner.ahead(spot_in(LONG), CaretPlace.FRESH_LINE)
+    planner.warmed(ahead.request, 0.5)
+    again = planner.ahead(spot_in(LONG), CaretPlace.FRESH_LINE)
+    assert 0.4 < again.new_tokens / ahead.new_tokens < 0.6
+
+
+def test_a_key_costs_a_token_and_nothing_that_stands_in_front_of_it_moves() -> None:
+    planner = framing()
+    prompt = fresh(planner, LONG)
+    for count in range(1, 12):
+        planner.warmed(prompt.request)
+        typed = "total = fin"[:count]
+        later = fresh(planner, LONG.replace("‸", f"{typed}‸"))
+        assert later.new_tokens <= 1
+        assert later.request.suffix == prompt.request.suffix
+        assert later.request.prefix == prompt.request.prefix + typed[-1]
+        prompt = later
+
+
+def test_another_order_that_is_warm_is_better_than_a_late_one() -> None:
+    planner = framing()
+    first = planner.ahead(spot_in(LONG), CaretPlace.LINE_END)
+    assert first.request.layout == PSM
+    planner.warmed(first.request)
+    prompt = fresh(planner, LONG)
+    assert prompt.request.layout == PSM
+    assert f"order {PSM} instead of {SPM}" in prompt.gave_up
+
+
+def test_an_engine_that_was_started_anew_has_nothing_warm() -> None:
+    planner = framing()
+    planner.warmed(fresh(planner, SHORT).request)
+    assert fresh(planner, SHORT).new_tokens == 0
+    planner.cold()
+    assert fresh(planner, SHORT).new_tokens > 5
+
+
+def test_without_text_below_the_order_is_the_one_for_that() -> None:
+    planner = framing(prefill=50_000)
+    assert fresh(planner, "def f(a):\n    ‸").request.layout == PREFIX
+    assert fresh(planner, "def f(a):\n    ‸\n\n  \n").request.layout == PREFIX
+    assert fresh(planner, SHORT).request.layout == SPM
+
+
+def test_a_second_try_has_no_suffix() -> None:
+    planner = framing()
+    prompt = planner.retry(spot_in(SHORT), BUDGET)
+    assert (prompt.request.layout, prompt.request.suffix) == (PREFIX, "")
+    assert prompt.request.prefix == SHORT.partition("‸")[0]
+
+
+def test_before_the_model_is_known_the_host_chooses_the_order() -> None:
+    planner = Framing(CompletionSettings(), Speed())
+    assert planner.ahead(spot_in(SHORT), CaretPlace.FRESH_LINE).request.layout is None
+    planner.configure(CompletionSettings(), ORDER)
+    assert planner.ahead(spot_in(SHORT), CaretPlace.FRESH_LINE).request.layout == SPM
