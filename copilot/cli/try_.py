@@ -1,7 +1,7 @@
 """Type into a copy of a file, as an editor would, and watch completions come.
 
 Starts `slipstream lsp` and talks to it as an editor does: it opens a copy of FILE (a sample when left out), types at a
-few places, and shows the ghost text as it grows with its speed. Your file is never touched.
+few places, and shows the ghost text as it grows, line by line, with its speed. Your file is never touched.
 """
 
 import argparse
@@ -108,12 +108,14 @@ def server_command(args: argparse.Namespace) -> list[str]:
 
 
 class Answer(NamedTuple):
-    """One completion. ``ttft`` in seconds from the request to the first ghost text; None when there was none.
+    """One completion, and how many characters right of the caret it replaces.
 
-    ``stats``: the server's own, as ``slipstream/completionStats`` gives them.
+    ``ttft`` in seconds from the request to the first ghost text; None when there was none. ``stats``: the server's
+    own, as ``slipstream/completionStats`` gives them.
     """
 
     text: str = ""
+    replaced: int = 0
     ttft: float | None = None
     stats: Mapping[str, Any] = MappingProxyType({})
 
@@ -124,6 +126,9 @@ class Answer(NamedTuple):
             self.stats.get(key) for key in ("tokensPerSecond", "generatedTokens", "promptTokens", "reusedTokens")
         )
         parts = [f"TTFT {self.ttft * 1000:.0f} ms"]
+        if (self.stats.get("ttftMs") or math.inf) > self.ttft * 1000:
+            # Sooner than any token of its own could be.
+            return f"{parts[0]} · kept while you typed"
         parts += [f"{speed:.1f} tokens/s"] if speed else []
         parts += [f"{tokens} tokens"] if tokens else []
         parts += [f"{reused} of {prompt} prompt tokens reused"] if prompt else []
@@ -262,11 +267,11 @@ class _Editor:
             if not self._settled:
                 await asyncio.sleep(_KEY_SECONDS)
         typed = await self._answer(question)
-        self._draw(typed.text)
+        self._draw(typed.text, typed.replaced)
         await asyncio.sleep(_READ_SECONDS if sys.stdout.isatty() else 0)
         if accept and typed.text:
-            self._draw(typed.text, accepted=True)
-            self._insert(typed.text)
+            self._draw(typed.text, typed.replaced, accepted=True)
+            self._insert(typed.text, typed.replaced)
         result = Result(arrived, typed, len(place.keys))
         self._screen.end(result.describe() + (" · accepted" if accept and typed.text else ""))
         # The next place is to be found as it is in the file.
@@ -278,19 +283,20 @@ class _Editor:
             value = await asyncio.wait_for(question.answer, _COMPLETION_SECONDS)
         except TimeoutError:
             return Answer()
-        text = _first_text(value)
+        text, replaced = _first(value)
         if text and self._first_ghost_at is None:
             self._first_ghost_at = time.monotonic()
         ttft = None if self._first_ghost_at is None else self._first_ghost_at - question.asked
-        return Answer(text, ttft, self._stats.get(question.id, {}))
+        return Answer(text, replaced, ttft, self._stats.get(question.id, {}))
 
     # The document
 
-    def _insert(self, text: str) -> None:
+    def _insert(self, text: str, replaced: int = 0) -> None:
         caret = self._caret
+        end = Position(caret.line, caret.character + replaced)
         lines = text.split("\n")
         after = Position(caret.line + len(lines) - 1, len(lines[-1]) + (caret.character if len(lines) == 1 else 0))
-        self._change(Change(Range(caret, caret), text), after)
+        self._change(Change(Range(caret, end), text), after)
 
     def _change(self, change: Change, caret: Position) -> None:
         self._apply(change)
@@ -319,13 +325,15 @@ class _Editor:
         asked = time.monotonic()
         return _Question(*self._session.send("textDocument/inlineCompletion", params), asked)
 
-    def _draw(self, text: str, *, waiting: bool = False, accepted: bool = False) -> None:
+    def _draw(self, text: str, replaced: int = 0, *, waiting: bool = False, accepted: bool = False) -> None:
         lines = [line.rstrip("\r\n") for line in self._document.lines]
+        line, column = self._caret.line, self._caret.character
+        lines[line] = lines[line][:column] + lines[line][column + replaced :]
         self._screen.show(
             ghost.Scene(
                 lines,
-                self._caret.line,
-                self._caret.character,
+                line,
+                column,
                 text,
                 settled=self._settled,
                 waiting=waiting,
@@ -343,10 +351,10 @@ class _Editor:
 
     def _progressed(self, token: object, value: dict[str, Any]) -> None:
         if token == self._token:
-            text = _first_text(value)
+            text, replaced = _first(value)
             if text and self._first_ghost_at is None:
                 self._first_ghost_at = time.monotonic()
-            self._draw(text)
+            self._draw(text, replaced)
         elif value.get("message"):
             share = value.get("percentage")
             self._screen.note(str(value["message"]) + (f" ({share} %)" if share is not None else ""))
@@ -360,6 +368,10 @@ def _wire(position: Position) -> dict[str, int]:
     return {"line": position.line, "character": position.character}
 
 
-def _first_text(value: Any) -> str:
+def _first(value: Any) -> tuple[str, int]:
+    """The first suggestion, and how many characters right of the caret it replaces."""
     items = value.get("items") if isinstance(value, dict) else value
-    return str(items[0]["insertText"]) if items else ""
+    if not items:
+        return "", 0
+    span = items[0].get("range")
+    return str(items[0]["insertText"]), span["end"]["character"] - span["start"]["character"] if span else 0

@@ -152,7 +152,7 @@ async def until(condition: Callable[[], object]) -> None:
 async def test_it_types_shows_measures_and_leaves_the_file_alone(tmp_path: Path) -> None:
     file = tmp_path / "inventory.py"
     file.write_bytes(SAMPLE.read_bytes())
-    engine = ScriptedEngine(("fir", "st", ", second", "\n"))
+    engine = ScriptedEngine(("fir", "st", ", second", "):\n", "        return first\n"))
     async with running(engine):
         status, output, errors = await slipstream("try", str(file), "--places", "2")
     assert (status, errors) == (0, "")
@@ -162,7 +162,6 @@ async def test_it_types_shows_measures_and_leaves_the_file_alone(tmp_path: Path)
     assert "accepted" in output
     assert "2 of 2 places got a completion" in output
     assert file.read_bytes() == SAMPLE.read_bytes()
-    # A request at every key, and every key but the last superseded.
     assert len(engine.calls) > 2
 
 
