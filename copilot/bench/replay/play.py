@@ -174,7 +174,7 @@ class _Player:
                 self._pipeline.jumped(before, after)
             else:
                 self._pipeline.typed(before, edit, after)
-        pressed = Pressed(at=self._now(), key=str(press.key), line=self._line, open=self._line_is_open())
+        pressed = Pressed(at=self._now(), key=str(press.key), typed=passed, line=self._line, open=self._line_is_open())
         self._note_key(pressed, old, kept, passed)
 
     def _accept(self, ghost: Ghost) -> None:
@@ -191,6 +191,7 @@ class _Player:
         pressed = Pressed(
             at=self._now(),
             key=str(Key.ACCEPT),
+            typed=ghost.text,
             line=self._line,
             open=self._line_is_open(),
             accepted=len(ghost.text),
