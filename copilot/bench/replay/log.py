@@ -12,9 +12,11 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=str.lower, omit_defa
 
 
 class Pressed(_Event, frozen=True, kw_only=True):
-    """A key, and what it put left of the caret or went past. ``line`` counts the lines that the caret has been on, so that a wait ends with its line. ``kept``: valid
-    ghost text stood on the screen right after it. ``open``: the caret's line still lacks something, so that ghost text
-    is of use there. ``accepted``: characters that a suggestion typed with this key; ``ends_line``: up to a line's end.
+    """A key, and what it put left of the caret or went past.
+
+    ``line`` counts the lines that the caret has been on, so that a wait ends with its line. ``kept``: valid ghost text
+    stood on the screen right after it. ``open``: the caret's line still lacks something, so that ghost text is of use
+    there. ``accepted``: characters that a suggestion typed with this key; ``ends_line``: up to a line's end.
     """
 
     key: str
