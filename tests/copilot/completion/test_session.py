@@ -12,7 +12,7 @@ from copilot.completion.session import ORPHANED, READING, Session
 from copilot.completion.speed import Speed
 from copilot.config.settings import CompletionSettings
 from copilot.serve.api import Lane, ProgressData
-from copilot.text.document import Change
+from copilot.text.document import Change, Document
 from copilot.text.position import Position, PositionEncoding, Range
 from copilot.text.spot import Spot
 from tests.spots import spot_in
@@ -301,6 +301,60 @@ def test_edits_elsewhere_do_not_lose_it() -> None:
     assert texts(desk.ask()) == [["return sum(items)"]]
 
 
+def test_edits_at_several_carets_leave_what_still_reads_the_same() -> None:
+    desk = Desk("import os\n\n\n\n\n\n\n\n\n\n" + FRESH)
+    desk.ask()
+    desk.engine("return sum(items)")
+    desk.end()
+    line, column = desk.spot.line, desk.spot.column
+    here, there = Position(line, column), Position(0, 9)
+    changes = [Change(Range(here, here), "re"), Change(Range(there, there), "re")]
+    document = desk.spot.document.apply(changes, PositionEncoding.UTF32, 2)
+    # The last of the edits was far above, so that is where the caret seems to be.
+    desk.do(desk.session.edited(document, changes, Spot(document, 0, 11), desk.now))
+    desk.spot = Spot(document, line, column + 2)
+    assert texts(desk.ask()) == [["turn sum(items)"]]
+    assert len(desk.started) == 1
+
+
+def test_a_document_sent_whole_is_typed_in_all_the_same() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("return sum(items)")
+    desk.end()
+    whole = Document.from_text("file:///a.py", "python", 2, desk.spot.document.text.replace("    \n", "    ret\n"))
+    desk.do(desk.session.edited(whole, [Change(None, whole.text)], None, desk.now))
+    desk.spot = Spot(whole, desk.spot.line, desk.spot.column + 3)
+    assert texts(desk.ask()) == [["urn sum(items)"]]
+    assert len(desk.started) == 1
+
+
+def test_a_generation_outlives_a_document_sent_whole() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("return")
+    whole = Document.from_text("file:///a.py", "python", 2, desk.spot.document.text.replace("    \n", "    ret\n"))
+    desk.do(desk.session.edited(whole, [Change(None, whole.text)], None, desk.now))
+    desk.spot = Spot(whole, desk.spot.line, desk.spot.column + 3)
+    desk.ask()
+    assert texts(desk.engine(" sum(items)\n")) == [["urn sum(items)"]]
+    assert desk.stopped == []
+
+
+def test_an_accepted_text_is_looked_up_although_the_caret_is_lost() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("return sum(items)")
+    desk.end()
+    desk.edit("return sum(items)")
+    whole = desk.spot.document
+    desk.do(desk.session.edited(whole, [Change(None, whole.text)], None, desk.now))
+    desk.wait(40)
+    desk.ask()
+    desk.wait(1)
+    assert Outcome.KEPT in desk.outcomes()
+
+
 # ---------------------------------------------------------------------------------------------------------- streaming
 
 
@@ -381,6 +435,21 @@ def test_candidates_that_take_long_are_not_waited_for() -> None:
     assert desk.session.running == ()
 
 
+def test_a_client_that_streams_sees_the_second_try_only() -> None:
+    desk = Desk(FRESH)
+    desk.ask(streaming=True)
+    desk.engine("\ndef other():\n    pass\n")
+    assert (desk.stopped, desk.session.running) == ([1], (2,))
+    assert [action for action in desk.actions if isinstance(action, Grow)] == []
+    desk.engine("for item in items:\n        count(item)\n")
+    desk.engine("        more(item)\n")
+    answered = texts(desk.end())
+    grown = [action.suggestions[0].text for action in desk.actions if isinstance(action, Grow)]
+    assert grown
+    assert answered[0] is not None
+    assert answered[0][0].startswith(grown[-1])
+
+
 # ----------------------------------------------------------------------------------------------------- before the key
 
 
@@ -409,6 +478,20 @@ def test_a_prefetch_that_still_runs_is_kept_when_its_suggestion_is_accepted() ->
     desk.type("a = 1")
     assert texts(desk.engine("\n    return a\n")) == [["\n    return a"]]
     assert desk.stopped == []
+
+
+def test_a_prefetch_that_the_host_had_no_time_for_is_asked_anew() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.engine("a = 1\n")
+    desk.end()
+    desk.wait(READING + 0.05)
+    desk.engine("\n    ret")
+    desk.end(reason="cancelled")
+    count = len(desk.started)
+    assert texts(desk.type("a = 1")) == []
+    assert len(desk.started) == count + 1
+    assert desk.started[-1].body.lane is Lane.INLINE
 
 
 def test_a_prefetch_goes_when_something_else_is_typed() -> None:
