@@ -113,6 +113,10 @@ def _sent(host: FakeHost, count: int) -> bool:
     return len(host.questions) == count and host.questions[-1].sent == host.hold_after
 
 
+def _asked_by_editor(nvim: Neovim, count: int) -> bool:
+    return nvim.log.count("request") == count
+
+
 def test_fast_typing_that_no_suggestion_foresaw_leaves_one_stream(file: Path, host: FakeHost) -> None:
     host.tokens = ("path", ".write", "_text(", ")")
     host.hold_after = 1
@@ -145,7 +149,7 @@ def test_fast_typing_that_a_suggestion_foresaw_keeps_its_stream(file: Path, host
         nvim.until("the request", partial(_sent, host, 1))
         for count, key in enumerate("path", 2):
             nvim.type(key)
-            nvim.until(f"request {count}", lambda count=count: nvim.log.count("request") == count)
+            nvim.until(f"request {count}", partial(_asked_by_editor, nvim, count))
         host.release()
         nvim.until("the ghost text", lambda: "path.write_text(value)" in nvim.screen())
         assert nvim.frames == [".write_text(value)"]
