@@ -67,7 +67,7 @@ async def _host_process() -> int:
 
 
 @pytest.mark.model
-def test_ghost_text_of_the_real_model_grows_on_the_screen(file: Path, real_host: None) -> None:
+def test_ghost_text_of_the_real_model_is_drawn_typed_through_and_accepted(file: Path, real_host: None) -> None:
     caret_line = BEFORE.count("\n") + 1
     with Neovim(file) as nvim:
         nvim.start()
