@@ -48,6 +48,9 @@ def frame_at(spot: Spot, layout: str, *, prefix_characters: int, suffix_characte
     while start > 0 and size + len(lines[start - 1]) <= prefix_characters:
         start -= 1
         size += len(lines[start])
+    if start > 0 and size < prefix_characters // 2:
+        # A paragraph above is better begun in its middle than left out.
+        return _frame(spot, layout, (start - 1, len(lines[start - 1]) - (prefix_characters - size)), suffix_characters)
     return _frame(spot, layout, (start, 0), suffix_characters)
 
 
@@ -119,6 +122,14 @@ def _size(spot: Spot, start: tuple[int, int]) -> int:
 
 
 def _fresh(suffix: str, spot: Spot) -> bool:
-    frozen = next((line for line in suffix.split("\n") if line.strip(_CLOSERS)), "").strip(_CLOSERS)
-    now = next((line for line in (spot.rest, *spot.below(8)) if line.strip(_CLOSERS)), "").strip(_CLOSERS)
-    return frozen.startswith(now) if now else not frozen
+    # Cut where the suffix was: what was never in it can't be compared.
+    following = (spot.rest, *spot.lines(spot.line + 1, spot.line + 2 + suffix.count("\n")))
+    frozen, now = _first_words(suffix), _first_words("\n".join(following)[: len(suffix)])
+    if not frozen or not now:
+        return frozen == now
+    in_last_line = suffix.rpartition("\n")[2].strip(_CLOSERS) == frozen
+    return frozen.startswith(now) or (in_last_line and now.startswith(frozen))
+
+
+def _first_words(text: str) -> str:
+    return next((stripped for line in text.split("\n") if (stripped := line.strip(_CLOSERS))), "")

@@ -28,6 +28,13 @@ def test_a_frame_takes_whole_lines_as_far_as_they_go() -> None:
     assert request_in(framed(spot), spot).prefix == TEXT.partition("‸")[0]
 
 
+def test_a_long_line_above_is_begun_in_its_middle() -> None:
+    spot = spot_in("first\n" + "word " * 50 + "\n    ‸\n")
+    frame = framed(spot, prefix=100)
+    assert request_in(frame, spot).prefix == ("word " * 50 + "\n    ")[-100:]
+    assert still_fits(frame, typed(spot, "abc"), prefix_characters=150)
+
+
 @pytest.mark.parametrize("layout", [SPM, PSM, PREFIX])
 @given(st.lists(st.sampled_from(["a", "(", " = ", "\n    ", "é", "🦀"]), max_size=12))
 def test_typing_appends_to_the_prompt(layout: str, pieces: list[str]) -> None:
@@ -74,6 +81,25 @@ def test_a_frame_fits_while_someone_types_and_no_longer() -> None:
 def test_a_suffix_is_good_while_it_stands_below_whatever_the_editor_put_between(now: str, fits: bool) -> None:
     frame = framed(spot_in(TEXT))
     assert still_fits(frame, spot_in(now), prefix_characters=1000) == fits
+
+
+LONG = "one of many words " * 9
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "size"),
+    [
+        (f"x = ‸\n{LONG}", f"x = abc‸\n{LONG}", 40),
+        (f"x = ‸\n{LONG}", f"x = f(‸)\n{LONG}", 40),
+        (f"x = f(‸)\n{LONG}", f"x = f(a)‸\n{LONG}", 40),
+        ("x = ‸\n" + "}\n" * 30 + "y = 1\n", "x = a‸\n" + "}\n" * 30 + "y = 1\n", 40),
+        ("x = ‸\n" + "}\n" * 12 + "y = 1\n", "x = a‸\n" + "}\n" * 12 + "y = 1\n", 400),
+        ("x = ‸\n" + "\n" * 30 + "y = 1\n", "x = a‸\n" + "\n" * 30 + "y = 1\n", 400),
+    ],
+)
+def test_a_suffix_is_good_where_it_is_cut_or_begins_with_many_closers(before: str, now: str, size: int) -> None:
+    frame = framed(spot_in(before), suffix=size)
+    assert still_fits(frame, spot_in(now), prefix_characters=1000)
 
 
 def test_lines_added_above_move_a_frame() -> None:
