@@ -230,7 +230,7 @@ class Session:
         if run is None:
             return []
         self._asking.ended(run, End.BROKEN)
-        if run.offer.text.strip() or run.kind in {Kind.AHEAD, Kind.PREFETCH}:
+        if run.offer.text.strip() or run.kind in {Kind.AHEAD, Kind.PREFETCH, Kind.ALTERNATIVE}:
             return self._go_on(now)
         return self._supersede()
 
@@ -245,7 +245,7 @@ class Session:
             actions += self._asking.stop(self._offers.of_kind(Kind.ALTERNATIVE))
             actions += self._answer(waiting, self._offers.at(waiting.spot)[: self.settings.candidates])
         if _Timer.ORPHAN in due and waiting is None:
-            actions += self._asking.stop(self._offers.of_kind(Kind.MAIN, Kind.RETRY))
+            actions += self._asking.stop(self._offers.of_kind(Kind.MAIN, Kind.RETRY, Kind.ALTERNATIVE))
         if _Timer.READING in due:
             actions += self._prefetch(now)
         if _Timer.IDLE in due:

@@ -435,6 +435,24 @@ def test_candidates_that_take_long_are_not_waited_for() -> None:
     assert desk.session.running == ()
 
 
+def test_a_candidate_that_fails_takes_none_of_the_others_along() -> None:
+    desk = Desk(FRESH, candidates=2)
+    desk.ask(invoked=True)
+    desk.engine("return 1\n")
+    assert texts(desk.end()) == []
+    assert texts(desk.do(desk.session.failed(2, desk.now))) == []
+    assert texts(desk.do(desk.session.failed(3, desk.now))) == [["return 1"]]
+
+
+def test_candidates_that_nobody_waits_for_any_more_are_not_made() -> None:
+    desk = Desk(FRESH)
+    desk.ask(invoked=True)
+    desk.engine("return 1\n")
+    desk.end()
+    desk.do(desk.session.abandoned(desk.id, desk.now))
+    assert Stop(2) in desk.wait(ORPHANED + 0.1)
+
+
 def test_a_client_that_streams_sees_the_second_try_only() -> None:
     desk = Desk(FRESH)
     desk.ask(streaming=True)
