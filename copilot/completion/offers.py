@@ -1,12 +1,16 @@
 """What one document has on offer: the generations that run, and the suggestions that are remembered. No I/O."""
 
+from collections import deque
 from collections.abc import Iterator
 
 from copilot.completion.follow import Match, follow, remainder
 from copilot.completion.memory import Memory
 from copilot.completion.run import Kind, Run
-from copilot.completion.suggestion import Offer, Suggestion
+from copilot.completion.suggestion import Base, Offer, Suggestion
 from copilot.text.spot import Spot
+
+
+_BARREN = 32
 
 
 class Offers:
@@ -16,6 +20,7 @@ class Offers:
         self.runs: dict[int, Run] = {}
         self.on_screen: tuple[Offer, Suggestion] | None = None
         self._memory = Memory()
+        self._barren: deque[Base] = deque(maxlen=_BARREN)
 
     @property
     def writing(self) -> bool:
@@ -26,19 +31,28 @@ class Offers:
         return [run for run in self.runs.values() if run.kind in kinds]
 
     def keep(self, run: Run) -> None:
-        """Remember what a run made that is over."""
+        """Remember what a run made that is over, or that it came to nothing and need not be tried again."""
         if run.offer.text.strip():
             self._memory.keep(run.offer)
+        elif run.kind in {Kind.RETRY, Kind.PREFETCH} and run.whole:
+            self._barren.append(run.offer.base)
+
+    def barren(self, spot: Spot) -> bool:
+        """Whether all that can be asked at ``spot`` was asked, and nothing came."""
+        return bool(self._barren) and Base.of(spot) in self._barren
 
     def at(self, spot: Spot) -> list[tuple[Offer, Suggestion]]:
-        """What can be shown at ``spot`` now: what is being made, then the newest; each text once."""
+        """What can be shown at ``spot`` now: what is being made, then the newest; each text once.
+
+        Alternatives come last, the oldest first: to who sees them come, each is one more.
+        """
         running = [(run.offer, match) for run, match in self._following(spot)]
         found: dict[str, tuple[Offer, Suggestion]] = {}
         for offer, match in (*running, *self._memory.find(spot)):
             suggestion = remainder(offer, match)
             if suggestion is not None:
                 found.setdefault(suggestion.text, (offer, suggestion))
-        return sorted(found.values(), key=lambda pair: pair[0].alternative)
+        return sorted(found.values(), key=lambda pair: (pair[0].alternative, pair[0].alternative * pair[0].generation))
 
     def awaited(self, spot: Spot) -> bool:
         """Whether something runs that may still say what comes at ``spot``."""

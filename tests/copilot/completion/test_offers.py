@@ -49,6 +49,16 @@ def test_each_text_is_offered_once_and_alternatives_come_last() -> None:
     assert shown(offers, PLACE) == ["return 2", "return 1"]
 
 
+def test_another_alternative_goes_behind_those_that_are_there() -> None:
+    offers = Offers()
+    for generation, text in enumerate(("return 1\n", "return 2\n", "return 3\n"), 1):
+        run = started(offers, generation, Kind.ALTERNATIVE)
+        run.text(text, 0.1, SPEED)
+        assert shown(offers, PLACE) == ["return 1", "return 2", "return 3"][:generation]
+        ended(offers, run)
+    assert shown(offers, PLACE) == ["return 1", "return 2", "return 3"]
+
+
 def test_a_generation_is_awaited_until_it_is_contradicted() -> None:
     offers = Offers()
     run = started(offers, 1)
