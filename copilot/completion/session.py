@@ -165,7 +165,7 @@ class Session:
         actions += self._asking.stop(self._offers.of_kind(Kind.AHEAD))
         actions += self._noted(self._life.edited(changes, self._spot, spot, now))
         if spot is not None:
-            self._go_to(spot, self._path, typed=True)
+            self._go_to(spot, self._path, typed=self._spot is not None and _touches(changes, self._spot.line))
             self._typed = True
             actions += self._asking.stop(self._offers.contradicted(spot))
         else:
@@ -413,3 +413,8 @@ class Session:
 
 def _same(one: Spot, other: Spot) -> bool:
     return (one.line, one.column, one.document.version) == (other.line, other.column, other.document.version)
+
+
+def _touches(changes: Sequence[Change], line: int) -> bool:
+    ranges = [change.range for change in changes if change.range is not None]
+    return any(span.start.line <= line <= span.end.line for span in ranges)

@@ -11,6 +11,7 @@ from copilot.completion.life import Outcome
 from copilot.completion.session import ORPHANED, READING, Session
 from copilot.completion.speed import Speed
 from copilot.config.settings import CompletionSettings
+from copilot.context.request import CaretPlace
 from copilot.serve.api import Lane, ProgressData
 from copilot.text.document import Change, Document
 from copilot.text.position import Position, PositionEncoding, Range
@@ -641,6 +642,15 @@ def test_typing_appends_to_the_prompt_in_every_order() -> None:
         if layouts == {"psm"}:
             assert len({prefix for *_, prefix, _ in prompts}) == 1
             assert [begun for *_, begun in prompts] == ["", "a", "ab"]
+
+
+def test_who_begins_to_type_elsewhere_unannounced_is_asked_for_in_the_order_of_that_place() -> None:
+    desk = Desk("a = \nb = f(‸, c)\nd = 1\n")
+    desk.type("x")
+    assert desk.started[-1].body.place is CaretPlace.MID_LINE
+    desk.spot = Spot(desk.spot.document, 0, 4)
+    desk.type("y", wait=1.0)
+    assert desk.started[-1].body.place is CaretPlace.LINE_END
 
 
 def test_a_caret_on_its_way_through_the_text_asks_nothing_until_it_rests() -> None:
