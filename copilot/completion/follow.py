@@ -107,7 +107,8 @@ def _same(have: str, want: str, head: str | None, *, free: bool, whole: bool) ->
             return len(want) if have.strip() == want.strip() else None
         return len(want) if have.rstrip() == want.rstrip() else None
     if not free:
-        return len(have) if want.startswith(have) else None
+        # What was there when it was asked for must still be there.
+        return len(have) if want.startswith(have) and have.startswith(head or "") else None
     text, wanted = have.lstrip(), want.lstrip()
     space, indent = have[: len(have) - len(text)], want[: len(want) - len(wanted)]
     if not text:

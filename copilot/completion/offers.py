@@ -9,7 +9,6 @@ from copilot.completion.run import Kind, Run
 from copilot.completion.suggestion import Base, Offer, Suggestion
 from copilot.text.spot import Spot
 
-
 _BARREN = 32
 
 

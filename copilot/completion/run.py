@@ -39,6 +39,8 @@ class Run:
             Base.of(spot), generation=generation, alternative=kind is Kind.ALTERNATIVE, gave_up=prompt.gave_up
         )
         self.over = False
+        self.whole = False
+        """It ended by itself."""
         self._since = since
         self._max_lines = max_lines
         self._trimmer: Trimmer | None = None
@@ -103,6 +105,7 @@ class Run:
         if self.over:
             return
         self.over = True
+        self.whole = how is End.WHOLE
         cut = how is End.CUT and self.offer.whole > 0
         if self._trimmer is not None and how is not End.BROKEN and not cut:
             more = self._trimmer.finish()

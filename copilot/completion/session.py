@@ -140,7 +140,7 @@ class Session:
         delivered = self._deliver(self._waiting, now)
         if delivered or self._offers.awaited(spot):
             return actions + delivered
-        if not invoked and quiet_at(spot, self.settings) is not None:
+        if not invoked and (quiet_at(spot, self.settings) is not None or self._offers.barren(spot)):
             return actions + self._answer(self._waiting, ())
         return actions + self._consider(self._waiting, now)
 

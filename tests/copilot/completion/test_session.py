@@ -281,6 +281,15 @@ def test_a_suggestion_is_found_again_after_undo_and_detour() -> None:
     assert texts(desk.ask())[-1] == ["return sum(items)"]
 
 
+def test_a_suggestion_is_not_for_the_place_before_what_it_goes_on_with() -> None:
+    desk = Desk("def total(items):\n    re‸\n")
+    desk.ask()
+    desk.engine("turn sum(items)\n")
+    desk.end()
+    assert texts(desk.type("", removed=1)) == []
+    assert texts(desk.type("e")) == [None, ["turn sum(items)"]]
+
+
 def test_indentation_counts() -> None:
     desk = Desk(FRESH)
     desk.ask()
