@@ -33,7 +33,10 @@ class InlineCompletions:
         self._given_up_told: set[str] = set()
 
     def edited(self, document: Document, changes: Sequence[Change]) -> None:
-        if (completer := self._completers.get(document.uri)) is not None:
+        if self._document(document.uri) is None:
+            # Completion was switched off meanwhile: nothing may be prefilled either.
+            self.closed(document.uri)
+        elif (completer := self._completers.get(document.uri)) is not None:
             completer.edited(document, changes, self._behind(document, changes))
 
     def moved(self, params: DidMoveCaretParams) -> None:

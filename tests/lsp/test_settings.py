@@ -9,7 +9,7 @@ from copilot_lsp import settings
 
 from copilot.config.settings import CompletionSettings
 from tests.lsp.fake_host import FakeHost
-from tests.lsp.jrpc import Client, Json, inline
+from tests.lsp.jrpc import Client, Json, edit, inline
 
 URI = "file:///w/a.py"
 COMPLETE = "textDocument/inlineCompletion"
@@ -133,6 +133,23 @@ def test_pushed_settings_count_where_the_client_cannot_be_asked(client: Client, 
     client.notify("workspace/didChangeConfiguration", {"settings": {"slipstream": {"maxTokens": "x"}}})
     client.until("its effect", lambda: _max_tokens(client, host) == 96)
     assert len(warnings(client)) == 1
+
+
+def test_where_completion_was_switched_off_nothing_is_prefilled_either(client: Client, host: FakeHost) -> None:
+    client.initialize()
+    notes = "file:///project/notes.md"
+    client.open(notes, "x = ", language="markdown")
+    client.open(URI, "x = ")
+    for uri in (notes, URI):
+        client.result(COMPLETE, inline(uri, 0, 4))
+    settings = {"slipstream": {"disabledLanguages": ["markdown"]}}
+    client.notify("workspace/didChangeConfiguration", {"settings": settings})
+    client.until("its effect", lambda: client.result(COMPLETE, inline(notes, 0, 4)) is None)
+    for uri, words in ((notes, "one "), (URI, "two ")):
+        client.change(uri, 2, edit((0, 0), (0, 0), words * 100 + "\n"))
+    # Of the two the one that was edited later.
+    client.until("a prefill", lambda: any("two two" in asked.prefix for asked in host.asked))
+    assert not any("one one" in asked.prefix for asked in host.asked)
 
 
 @pytest.mark.parametrize("dynamic", [True, False])
