@@ -4,6 +4,7 @@ The clock is the running loop's, so a loop whose time is made up runs it just as
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol, TypeAlias
@@ -20,6 +21,8 @@ from copilot.errors import SlipstreamError
 from copilot.serve.api import DoneData, InfillBody, ProgressData, StartData, TokenData
 from copilot.text.document import Change, Document
 from copilot.text.spot import Spot
+
+log = logging.getLogger(__name__)
 
 InfillEvent: TypeAlias = StartData | ProgressData | TokenData | DoneData
 
@@ -209,6 +212,11 @@ class Completer:
                 self._link.failed(error)
                 if last_try or error.code not in _GONE or self._stats[generation].generated_tokens:
                     break
+            except Exception as error:
+                # Who waits gets an answer, whatever went wrong.
+                log.error("a completion failed: %s", type(error).__name__)
+                self.close()
+                return
         self._do(session.failed(generation, self._now()))
 
     async def _follow(self, start: Start) -> bool:

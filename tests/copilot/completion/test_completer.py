@@ -15,6 +15,7 @@ from copilot.completion.framing import UNKNOWN_MODEL, ModelFacts
 from copilot.completion.life import Moment, Outcome
 from copilot.completion.speed import Speed
 from copilot.completion.suggestion import Suggestion
+from copilot.completion.trim import Trimmer
 from copilot.config.settings import CompletionSettings
 from copilot.errors import SlipstreamError
 from copilot.text.document import Change, Document
@@ -218,6 +219,19 @@ async def test_an_engine_that_dies_is_told_once_for_each_question() -> None:
         assert [error.code for error in link.told] == ["engine_restarted"]
         engine.fail_at = None
         assert await desk.ask() == [Suggestion("alphabeta")]
+
+
+async def test_a_fault_of_our_own_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(trimmer: Trimmer, text: str) -> str:
+        raise IndexError(text)
+
+    async with at_desk(ScriptedEngine(["alpha"])) as (desk, _):
+        with monkeypatch.context() as patch:
+            patch.setattr(Trimmer, "feed", broken)
+            asked = asyncio.ensure_future(desk.ask())
+            await until(asked.done)
+            assert asked.result() is None
+        assert await desk.ask() == [Suggestion("alpha")]
 
 
 async def test_a_resting_caret_only_prefills() -> None:
