@@ -37,16 +37,17 @@ class Match(NamedTuple):
 
 def follow(offer: Offer, spot: Spot) -> Match | None:
     """How the text at ``spot`` goes on with ``offer``; None where it contradicts it, or is another place."""
-    reach = offer.text.count("\n") + (0 if offer.complete else _LINES_AHEAD)
-    for back in range(min(reach, spot.line) + 1):
-        first = spot.line - back
-        above = offer.base.above
-        if above and spot.lines(first - 1, first) != above[-1:]:
+    reach = min(offer.text.count("\n") + (0 if offer.complete else _LINES_AHEAD), spot.line)
+    above = offer.base.above
+    # Read once: this runs for every suggestion that is remembered near the caret.
+    top = max(0, spot.line - reach - ABOVE)
+    lines = (*spot.lines(top, spot.line), spot.head)
+    for back in range(reach + 1):
+        first = len(lines) - 1 - back
+        if above and (first == 0 or lines[first - 1] != above[-1]):
             continue
-        if spot.lines(first - ABOVE, first) == above:
-            typed = (*spot.lines(first, spot.line), spot.head)
-            if (match := _match(offer, typed, spot)) is not None:
-                return match._replace(lines=back)
+        if lines[max(0, first - ABOVE) : first] == above and (match := _match(offer, lines[first:], spot)) is not None:
+            return match._replace(lines=back)
     return None
 
 
