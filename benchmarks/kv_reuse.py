@@ -6,7 +6,7 @@ before the next key. What is counted is what the engine did, as the host tells i
 request of a place pays for the move of the caret; the goal, at least 97 % of the prompts' tokens reused, is for the
 keys from the second on, in each order of the prompt.
 
-    python -m benchmarks.kv_reuse [--file FILE] [--places 6] [--seed 1]
+    python -m benchmarks.kv_reuse [--file FILE] [--places 6] [--seed 1] [--keys]
 """
 
 import argparse
@@ -126,8 +126,8 @@ class Typist:
         return Work(now.prompt - before.prompt, now.reused - before.reused)
 
 
-async def measure(path: Path, count: int, seed: int) -> bool:
-    """Print a line for each place; returns whether all met the goal."""
+async def measure(path: Path, count: int, seed: int, *, each_key: bool) -> bool:
+    """Print a line for each place, and the tokens of each key if so wanted; returns whether all met the goal."""
     document = source.read_document(path)
     met = True
     async with (
@@ -152,6 +152,8 @@ async def measure(path: Path, count: int, seed: int) -> bool:
                 f" {'met' if good else 'MISSED'}",
                 flush=True,
             )
+            if each_key:
+                print("         " + " ".join(f"{key.reused}/{key.prompt}" for key in (first, *keys)), flush=True)
         await host.shutdown()
     return met
 
@@ -161,6 +163,7 @@ def main() -> int:
     parser.add_argument("--file", type=Path, help="a source file (default: the sample of `slipstream try`)")
     parser.add_argument("--places", type=int, default=6)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keys", action="store_true", help="print reused and prompt tokens of each key")
     args = parser.parse_args()
     models = str(paths.models_dir())
     with (
@@ -168,7 +171,11 @@ def main() -> int:
         resources.as_file(resources.files("copilot.cli.samples") / "inventory.py") as sample,
     ):
         os.environ.update(SLIPSTREAM_HOME=home, SLIPSTREAM_MODELS_DIR=models)
-        return 0 if asyncio.run(measure((args.file or sample).resolve(), args.places, args.seed)) else 1
+        return (
+            0
+            if asyncio.run(measure((args.file or sample).resolve(), args.places, args.seed, each_key=args.keys))
+            else 1
+        )
 
 
 if __name__ == "__main__":
