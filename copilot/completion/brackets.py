@@ -110,8 +110,8 @@ def _close_lenient(brackets: list[Open], closer: str) -> None:
             return
 
 
-def reading_at_caret(prefix: str, suffix: str, lexis: Lexis) -> Reading:
-    """What is open at the caret and still wants closing there: brackets that the suffix closes are left out."""
+def open_at_caret(prefix: str, lexis: Lexis) -> Reading:
+    """What ``prefix`` leaves open, as far back as it is read."""
     start = len(prefix) - _PREFIX_CHARACTERS
     lines = prefix[prefix.find("\n", start) + 1 if start > 0 else 0 :].split("\n")
     reading = Reading(inside=_inside_at_start(lines, lexis))
@@ -119,7 +119,12 @@ def reading_at_caret(prefix: str, suffix: str, lexis: Lexis) -> Reading:
         if reading.in_code and reading.brackets:
             reading = _without_flat(line, reading, lexis)
         reading = read(line, reading, lexis, column=width(line), here=False, lenient=True)[0].next_line()
-    reading, _ = read(lines[-1], reading, lexis, column=width(lines[-1]), lenient=True)
+    return read(lines[-1], reading, lexis, column=width(lines[-1]), lenient=True)[0]
+
+
+def reading_at_caret(prefix: str, suffix: str, lexis: Lexis) -> Reading:
+    """What is open at the caret and still wants closing there: brackets that the suffix closes are left out."""
+    reading = open_at_caret(prefix, lexis)
     owed = _owed(reading, suffix.split("\n")[:_SUFFIX_LINES], lexis)
     brackets = reading.brackets
     closer = next(iter(suffix.partition("\n")[0].strip()), "")
@@ -201,8 +206,8 @@ def _closed_by_column(suffix: list[str], caret: Reading, lexis: Lexis) -> Iterat
     which is as good as a line that is not indented.
     """
     wanted = "".join(bracket.closer for bracket in reversed(caret.brackets))
-    reading, strays = _strays(suffix[0], Reading(inside=caret.inside), lexis)
-    count = _closed(strays, wanted, 0)
+    reading, stray = strays(suffix[0], Reading(inside=caret.inside), lexis)
+    count = _closed(stray, wanted, 0)
     text_came = False
     for line in suffix[1:]:
         text = line.strip()
@@ -217,8 +222,8 @@ def _closed_by_column(suffix: list[str], caret: Reading, lexis: Lexis) -> Iterat
             yield column, _closed(leading[len(reading.brackets) :], wanted, count)
         if column == 0 and not reading.brackets:
             return
-        reading, strays = _strays(line, reading, lexis)
-        count = _closed(strays, wanted, count)
+        reading, stray = strays(line, reading, lexis)
+        count = _closed(stray, wanted, count)
     if not text_came:
         yield 0, count
 
@@ -230,12 +235,12 @@ def _closed(strays: str, wanted: str, count: int) -> int:
     return count
 
 
-def _strays(line: str, reading: Reading, lexis: Lexis) -> tuple[Reading, str]:
+def strays(line: str, reading: Reading, lexis: Lexis) -> tuple[Reading, str]:
     """The closing brackets of ``line`` that close nothing of it, and what is open at the start of the next."""
-    strays = ""
+    found = ""
     while True:
         reading, at = read(line, reading, lexis)
         if at is None:
-            return reading.next_line(), strays
-        strays += line[at]
+            return reading.next_line(), found
+        found += line[at]
         line = line[at + 1 :]

@@ -5,6 +5,7 @@ below it until they are there.
 """
 
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import chain
 
 from copilot.completion.brackets import Reading
@@ -18,6 +19,8 @@ from copilot.syntax.window import Window
 _UNDERSTOOD = 2
 # What is left out at the end of a line that fits without.
 _LEFT_OVER = (",", ";")
+# With one of these in front of it, what stands right of the caret goes on with most that may stand left of it.
+_STAND_INS = ("x", "(", "[", "x(", "x[", ")", ".", ", ", "= ", "== ", "+ ", "x = ", "x: ")
 
 
 class Gate:
@@ -145,14 +148,22 @@ class Gate:
         """How many there may be. A line half typed is a fault that should be gone, and may have hidden others.
 
         What stands right of the caret may be half typed too, and will still be; but a bracket that is opened and not
-        closed is not to pass for that.
+        closed is not to pass for that, nor anything where the line would be whole with something else.
         """
         if not window.faults:
             return 0
         text = self._shown + self._waiting
+        elsewhere = window.faults_elsewhere + self._opened
         if not window.rest.strip() or reading_after(text, self._caret, self._lexis).open_here:
-            return window.faults_elsewhere + self._opened
-        return max(window.faults, window.faults_elsewhere)
+            return elsewhere
+        return elsewhere if self._rest_is_whole else max(window.faults, window.faults_elsewhere)
+
+    @cached_property
+    def _rest_is_whole(self) -> bool:
+        window = self._window
+        if window is None:
+            return False
+        return any(window.faults_with(text) <= window.faults_elsewhere + self._opened for text in _STAND_INS)
 
     def _is_right(self, ends: Iterable[str]) -> bool:
         """Whether the text with one of ``ends`` has no more of them than there were."""

@@ -1,8 +1,9 @@
 """A suggestion in the middle of a line: how far it may go before what stands right of the caret.
 
-Never to where a bracket of its own is open: what follows the caret on its line can't close it, so the file would be
-left unbalanced. Never into a copy of what follows. In the pair of brackets that an editor inserts it may be several
-lines; those wait until the pair is to be closed.
+Never to where a bracket of its own is open that what follows the caret on its line doesn't close: the file would be
+left unbalanced. Where that closes more than there is, to where the suggestion has opened it. Never into a copy of what
+follows. In the pair of brackets that an editor inserts it may be several lines; those wait until the pair is to be
+closed.
 """
 
 from copilot.completion.brackets import Reading, read
@@ -34,12 +35,16 @@ def closer_in_text(head: str, rest: str, caret: Reading) -> str:
 
 
 class Middle:
-    """``head`` and ``rest``: the caret's line before and after the caret; ``caret``: what is open there."""
+    """``head`` and ``rest``: the caret's line before and after the caret; ``caret``: what is open there.
 
-    def __init__(self, head: str, rest: str, caret: Reading, lexis: Lexis) -> None:
+    ``wanted``: the closers of ``rest`` that close nothing there is (``wanted.wanted_closers``).
+    """
+
+    def __init__(self, head: str, rest: str, caret: Reading, lexis: Lexis, wanted: str = "") -> None:
         self._head = head
         self._caret = caret
         self._lexis = lexis
+        self._wanted = wanted
         self._in_text = closer_in_text(head, rest, caret)
         self.rest = rest
         self.pair = surrounding_closer(head, rest, caret, lexis)
@@ -47,9 +52,12 @@ class Middle:
         """Whole lines, or their tails, that are shown when the brackets opened in them have closed."""
 
     def is_open(self, reading: Reading) -> bool:
-        """Whether the suggestion opened what is open here. The caret's own brackets are not ``here``."""
+        """Whether the suggestion opened what is open here and the rest of the line does not close.
+
+        The caret's own brackets are not ``here``.
+        """
         inside = reading.next_line().inside
-        return reading.open_here or (bool(inside) and inside != self._caret.inside)
+        return not self._wanted.startswith(_closers_of(reading)) or (bool(inside) and inside != self._caret.inside)
 
     def meets_rest(self, line: str, start: Reading) -> int | None:
         """Where the growing ``line`` says what stands right of the caret already, once that shows.
@@ -69,7 +77,7 @@ class Middle:
 
     def may_go_past(self, line: str, end: int) -> bool:
         """Whether ``line`` at ``end`` meets the closers right of the caret, and nothing else stands there."""
-        if not only_closers(self.rest) or self._in_text:
+        if not only_closers(self.rest) or self._in_text or self._wanted:
             return False
         return self.rest[0] in {*CLOSERS, self._caret.inside} and line[end : end + 1] == self.rest[0]
 
@@ -89,13 +97,25 @@ class Middle:
     def _balanced(self, line: str, start: Reading, on_caret_line: bool) -> int:
         if self.pair and not on_caret_line:
             return 0
+        best, opened = 0, -1
         for end in range(len(line), 0, -1):
             reading, stray = read(line[:end], start, self._lexis)
-            if stray is None and not self.is_open(reading):
-                return end
-        return 0
+            if stray is not None or self.is_open(reading):
+                continue
+            count = len(_closers_of(reading))
+            if count > opened:
+                best, opened = end, count
+            if count == len(self._wanted):
+                break
+        return best
 
     def _cut(self, line: str, start: Reading, *, on_caret_line: bool) -> int:
         line = line[: self._balanced(line, start, on_caret_line)]
         head = self._head if on_caret_line else ""
-        return cut_at(line, self.rest, head, start, self._lexis, floor=len(self._caret.brackets))
+        floor = len(self._caret.brackets) + len(self._wanted)
+        return cut_at(line, self.rest, head, start, self._lexis, floor=floor)
+
+
+def _closers_of(reading: Reading) -> str:
+    """Of what the suggestion has opened, the innermost first."""
+    return "".join(bracket.closer for bracket in reversed(reading.brackets) if bracket.here)

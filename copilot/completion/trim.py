@@ -7,6 +7,7 @@ explain. The rules are in the modules beside this one; here is the order in whic
 
 from copilot.completion.brackets import Reading, code_of, is_closed_below, read, reading_at_caret
 from copilot.completion.closers import go_past
+from copilot.completion.debris import TOKENS, is_fence, judge_fence
 from copilot.completion.echo import Echo, is_stuck
 from copilot.completion.gate import Gate
 from copilot.completion.head import restated, wants_rest
@@ -16,12 +17,10 @@ from copilot.completion.placing import Placing
 from copilot.completion.refusal import Refusal
 from copilot.completion.scope import Scope, goes_on, judge_python_follower
 from copilot.completion.verdict import Verdict, all_of
+from copilot.completion.wanted import wanted_closers
 from copilot.context.request import CaretPlace, caret_place
 from copilot.syntax.window import Window
 
-_FENCE = "```"
-# Beginnings of control tokens spelled out, as a model does that saw them in its training text.
-_DEBRIS = ("<|fim_", "<|im_", "<|endoftext", "<|file_sep", "<|repo_name", "<|end", "<fim_", "<file_sep>", "<｜")
 # Whether a line that grows has got stuck is looked at each time it is so much longer.
 _LOOK_BACK = 32
 
@@ -46,17 +45,19 @@ class Trimmer:
         self._fresh = place is CaretPlace.FRESH_LINE
         window = Window.of(code_of(prefix, self._lexis), suffix, language)
         self._caret = self._reading = reading_at_caret(prefix, suffix, self._lexis)
-        if window is not None and not window.faults:
+        sound = window is not None and not window.faults
+        if sound:
             # Whatever is open here is closed below.
             self._caret = self._reading = self._caret._replace(brackets=())
         self._middle: Middle | None = None
         if place is CaretPlace.MID_LINE:
             elsewhere = tuple(bracket._replace(here=False) for bracket in self._caret.brackets)
             self._caret = self._reading = self._caret._replace(brackets=elsewhere)
-            self._middle = Middle(self._head, rest, self._caret, self._lexis)
+            wanted = "" if sound else wanted_closers(prefix, rest, self._lexis)
+            self._middle = Middle(self._head, rest, self._caret, self._lexis, wanted)
         # What ends the suggestion wherever it comes: control tokens, and a delimiter that stands below already.
         closed = is_closed_below(self._caret.inside, suffix, self._lexis)
-        self._stops = (*_DEBRIS, self._caret.inside) if closed else _DEBRIS
+        self._stops = (*TOKENS, self._caret.inside) if closed else TOKENS
         above = [line for line in before.split("\n")[-8:] if line.strip()]
         self._echo = Echo(above if self._fresh else [*above, self._head], below, width(self._head))
         self._scope = Scope(self._lexis, width(self._head), begun=self._head)
@@ -176,7 +177,7 @@ class Trimmer:
     def _judge(self, whole: bool) -> dict[Refusal, Verdict]:
         """What each rule says about the line, by the reason it gives for an end."""
         text = self._line.lstrip()
-        fence = self._judge_fence(text, whole)
+        fence = judge_fence(text, self._lexis, may_open=self._may_open_with_fence, whole=whole)
         if self._goes_on_caret_line:
             return {Refusal.DEBRIS: fence, Refusal.ECHO: self._echo.judge_rest_of_line(self._head, text, whole)}
         if self._middle and text[0] == self._middle.pair and not self._middle.is_open(self._reading):
@@ -206,14 +207,6 @@ class Trimmer:
         begins = self._reading.in_code and text.rstrip().endswith(":")
         above = f"{self._before}\n{self._head}"
         return judge_python_follower(text, column, above, whole) if begins else Verdict.END
-
-    def _judge_fence(self, text: str, whole: bool) -> Verdict:
-        if not self._lexis.fences:
-            return Verdict.KEEP
-        if text.startswith(_FENCE):
-            # One that opens the answer is passed over when its line is whole.
-            return Verdict.WAIT if self._may_open_with_fence and not whole else Verdict.END
-        return Verdict.WAIT if not whole and _FENCE.startswith(text) else Verdict.KEEP
 
     @property
     def _may_open_with_fence(self) -> bool:
@@ -258,7 +251,7 @@ class Trimmer:
     def _end_line(self) -> None:
         if not self._line.strip():
             self._end_blank_line()
-        elif self._may_open_with_fence and self._line.lstrip().startswith(_FENCE) and self._lexis.fences:
+        elif self._may_open_with_fence and is_fence(self._line, self._lexis):
             self._after_blank = True
         else:
             if self._accepted or self._accept(whole=True):
@@ -281,7 +274,7 @@ class Trimmer:
     def _end_at(self, end: int) -> None:
         """The suggestion is over at ``end`` of this line."""
         line = self._line[:end]
-        self._end(Refusal.DEBRIS if self._line.startswith(_DEBRIS, end) else Refusal.OUT_OF_PLACE)
+        self._end(Refusal.DEBRIS if self._line.startswith(TOKENS, end) else Refusal.OUT_OF_PLACE)
         middle = self._middle
         if middle and self._closes_pair(end):
             # The white space too: the closer comes after it.

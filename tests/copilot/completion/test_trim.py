@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copilot.completion.brackets import read, reading_at_caret
+from copilot.completion.brackets import Reading, read, reading_at_caret, strays
 from copilot.completion.echo import is_trivial
 from copilot.completion.lexis import CLOSER_OF, CLOSERS, lexis_of
 from copilot.completion.refusal import Refusal
@@ -173,13 +173,15 @@ def test_carriage_returns_of_a_model_are_dropped() -> None:
     assert trimmed(Trimmer("", "", "python"), "a = 1\r\nb = 2\r\n") == "a = 1\nb = 2"
 
 
-def assert_balanced(shown: str, prefix: str, suffix: str, language: str | None) -> None:
+def assert_balanced(shown: str, prefix: str, suffix: str, rest: str, language: str | None) -> None:
+    """What ``shown`` opens is closed in it or by the ``rest`` of the caret's line."""
     lexis = lexis_of(language)
     reading = reading_at_caret(prefix, suffix, lexis)
     open_before = len(reading.brackets)
     for line in shown.split("\n"):
         reading = read(line, reading, lexis)[0].next_line()
-    assert len(reading.brackets) <= open_before
+    left_open = "".join(bracket.closer for bracket in reversed(reading.brackets[open_before:]))
+    assert strays(rest, Reading(), lexis)[1].startswith(left_open)
 
 
 # Text made of what the rules look at, so that random text meets them.
@@ -217,7 +219,7 @@ def test_what_every_suggestion_is(prefix: str, suffix: str, language: str | None
     assert shown == "" or shown.strip()
     assert len(shown.split("\n")) <= 13
     if trimmer.replaced < len(rest.rstrip()):
-        assert_balanced(shown, prefix, suffix, language)
+        assert_balanced(shown, prefix, suffix, rest[trimmer.replaced :], language)
     else:
         assert shown == shown.rstrip()
     if shown:
