@@ -42,6 +42,9 @@ _WARM = 4
 _FILL = 0.7
 """Share of the allowed prefix that a new frame fills; the rest is room to type before it has to move."""
 
+_LEAST = 0.2
+"""Share of it below which a frame that much was deleted from moves up; less than half of what a new one fills."""
+
 
 class ModelFacts(NamedTuple):
     """How the loaded model wants to be asked. ``order``: place of the caret, or ``no_suffix``, to layout; empty while
@@ -142,7 +145,10 @@ class Framing:
         following = spot.rest + "".join(spot.below(1)) if suffix_tokens else ""
         layout = self._model.layout(place, following)
         known = self._best.get(layout)
-        if known is None or not self._fits(known, spot):
+        if known is None or not self._fits(known, spot, least=int(self._most_characters * _LEAST)):
+            if known is not None and self._fits(known, spot):
+                # Much was deleted. What is left is short, but warm.
+                self._near[layout] = known
             known = self._best[layout] = frame_at(
                 spot,
                 layout,
@@ -167,8 +173,8 @@ class Framing:
     def _most_characters(self) -> int:
         return int(self._settings.prefix_tokens * self._speed.density)
 
-    def _fits(self, frame: Frame, spot: Spot) -> bool:
-        return still_fits(frame, spot, prefix_characters=self._most_characters)
+    def _fits(self, frame: Frame, spot: Spot, least: int = 0) -> bool:
+        return still_fits(frame, spot, prefix_characters=self._most_characters, least_characters=least)
 
     def _prompt(self, frame: Frame, spot: Spot, path: str | None, place: CaretPlace | None = None) -> Prompt:
         request = request_in(frame, spot, path=path, place=place)

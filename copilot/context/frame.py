@@ -75,16 +75,22 @@ def request_in(frame: Frame, spot: Spot, *, path: str | None = None, place: Care
     )
 
 
-def still_fits(frame: Frame, spot: Spot, *, prefix_characters: int, begun_characters: int = 400) -> bool:
+def still_fits(
+    frame: Frame, spot: Spot, *, prefix_characters: int, least_characters: int = 0, begun_characters: int = 400
+) -> bool:
     """Whether ``frame`` can still be used: the caret is behind its split, its prefix has not outgrown
-    ``prefix_characters``, and its suffix is what stands below, whatever an editor put between.
+    ``prefix_characters`` nor lost so much that fewer than ``least_characters`` are left below text that it leaves out,
+    and its suffix is what stands below, whatever an editor put between.
     """
     here = (spot.line, spot.column)
     if not frame.start <= frame.split <= here:
         return False
     if frame.layout == PSM and _size(spot, frame.split) > begun_characters:
         return False
-    return _size(spot, frame.start) <= prefix_characters and (frame.layout == PREFIX or _fresh(frame.suffix, spot))
+    least = least_characters if frame.start > (0, 0) else 0
+    if not least <= _size(spot, frame.start) <= prefix_characters:
+        return False
+    return frame.layout == PREFIX or _fresh(frame.suffix, spot)
 
 
 def rendered(request: InfillRequest) -> str:

@@ -1,5 +1,7 @@
 """The best prompt that is due in time, and what was given up for it."""
 
+import pytest
+
 from copilot.completion.framing import Framing, ModelFacts, Prompt
 from copilot.completion.speed import Speed
 from copilot.config.settings import CompletionSettings
@@ -65,6 +67,28 @@ def test_a_key_costs_a_token_and_nothing_that_stands_in_front_of_it_moves() -> N
         assert later.request.suffix == prompt.request.suffix
         assert later.request.prefix == prompt.request.prefix + typed[-1]
         prompt = later
+
+
+@pytest.mark.parametrize(("prefill", "in_time"), [(50_000.0, True), (100.0, False)])
+def test_where_much_was_deleted_the_text_further_up_comes_in(prefill: float, in_time: bool) -> None:
+    lines = [f"value_{number} = compute({number})\n" for number in range(200)]
+    planner = framing(prefill)
+    before = planner.ahead(spot_in("".join(lines) + SHORT), CaretPlace.FRESH_LINE).request
+    planner.warmed(before)
+    # All but the first three lines that the prompt has.
+    left = 204 - before.prefix.count("\n")
+    deleted = "".join(lines[:left]) + SHORT
+    planner.shifted(left, left - 200)
+    prompt = fresh(planner, deleted)
+    if not in_time:
+        # On with what is warm; the rest is prefilled when nobody types.
+        assert prompt.new_tokens < 10
+        assert len(prompt.request.prefix) < 100
+        assert any(phrase.startswith("prefix of about") for phrase in prompt.gave_up)
+        planner.warmed(planner.ahead(spot_in(deleted), CaretPlace.FRESH_LINE).request)
+        prompt = fresh(planner, deleted)
+    assert len(prompt.request.prefix) > 1500
+    assert prompt.gave_up == ()
 
 
 def test_another_order_that_is_warm_is_better_than_a_late_one() -> None:
