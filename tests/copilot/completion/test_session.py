@@ -656,10 +656,9 @@ def test_typing_appends_to_the_prompt_in_every_order() -> None:
 def test_who_begins_to_type_elsewhere_unannounced_is_asked_for_in_the_order_of_that_place() -> None:
     desk = Desk("a = \nb = f(‸, c)\nd = 1\n")
     desk.type("x")
-    assert desk.started[-1].body.place is CaretPlace.MID_LINE
     desk.spot = Spot(desk.spot.document, 0, 4)
     desk.type("y", wait=1.0)
-    assert desk.started[-1].body.place is CaretPlace.LINE_END
+    assert [start.body.place for start in desk.started] == [CaretPlace.MID_LINE, CaretPlace.LINE_END]
 
 
 def test_a_caret_on_its_way_through_the_text_asks_nothing_until_it_rests() -> None:
