@@ -225,6 +225,7 @@ class Completer:
         host = await self._link.host(invoked=start.invoked)
         if host is None:
             return False
+        session.sent(generation, self._now())
         async with host.infill(start.body) as events:
             async for event in events:
                 stats.add(event)

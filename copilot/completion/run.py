@@ -81,6 +81,10 @@ class Run:
         typed, written = _dense(typed), _dense(self._written)
         return not (typed.startswith(written) or written.startswith(typed))
 
+    def sent(self, now: float) -> None:
+        """The host is asked only now; bringing it up says nothing about how fast the engine is."""
+        self._since = self._last = now
+
     def progressed(self, data: ProgressData, speed: Speed) -> None:
         if self._progress is None:
             speed.tokenized(len(rendered(self.prompt.request)), data.total)

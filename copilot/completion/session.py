@@ -198,6 +198,11 @@ class Session:
 
     # ------------------------------------------------------------------------------------------------ from the host
 
+    def sent(self, generation: int, now: float) -> None:
+        """The host was there, and is asked."""
+        if (run := self._offers.runs.get(generation)) is not None:
+            run.sent(now)
+
     def progressed(self, generation: int, data: ProgressData) -> None:
         if (run := self._offers.runs.get(generation)) is not None:
             run.progressed(data, self._speed)

@@ -221,6 +221,27 @@ async def test_an_engine_that_dies_is_told_once_for_each_question() -> None:
         assert await desk.ask() == [Suggestion("alphabeta")]
 
 
+async def test_the_wait_for_a_host_that_starts_does_not_count_as_the_engine_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waited = 0.0
+
+    class Starting(Link):
+        async def host(self, *, invoked: bool) -> HostClient | None:
+            nonlocal waited
+            waited += 1000.0
+            return self.there
+
+    monkeypatch.setattr(Completer, "_now", lambda completer: asyncio.get_running_loop().time() + waited)
+    async with running(ScriptedEngine(["alpha"])) as host:
+        speed = Speed(5000, 500, 0.01)
+        completer = Completer(Starting(host.client), "desk", QUICK, speed=speed)
+        await completer.ask(Spot(Document.from_text("file:///a.py", "python", 1, "x = "), 0, 4))
+        await completer.closed()
+    # 128 tokens in 1000 s would be next to nothing.
+    assert speed.prefill > 1
+
+
 async def test_a_fault_of_our_own_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(trimmer: Trimmer, text: str) -> str:
         raise IndexError(text)
