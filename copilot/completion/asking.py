@@ -82,5 +82,7 @@ class Asking:
     def ended(self, run: Run, how: End) -> None:
         """``run`` is over and no longer among those that run."""
         run.finish(self._speed, how)
-        self.framing.warmed(run.prompt.request, run.share)
+        # A prefill that came to its end is whole, whatever its last report said.
+        whole = run.kind is Kind.AHEAD and how is not End.BROKEN
+        self.framing.warmed(run.prompt.request, 1.0 if whole else run.share)
         self._offers.keep(run)

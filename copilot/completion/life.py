@@ -24,6 +24,9 @@ KEPT_AFTER = (30.0, 180.0)
 
 _SHORTEST_PIECE = 2
 _AROUND_LINES = 40
+_MOST_AROUND = 40_000
+"""Characters: far more than so many lines of code have."""
+
 _WORDS = re.compile(r"\w+|[^\w\s]")
 
 
@@ -160,6 +163,11 @@ def kept_share(text: str, document: Document, line: int) -> float:
         return 1.0
     first = max(0, line - _AROUND_LINES)
     around = "".join(document.lines[first : line + text.count("\n") + _AROUND_LINES])
+    if to_newlines(text) in to_newlines(around):
+        return 1.0
+    if len(around) > _MOST_AROUND:
+        # Comparing so much word by word would take longer than a key may wait.
+        return 0.0
     blocks = SequenceMatcher(None, words, _WORDS.findall(around), autojunk=False).get_matching_blocks()
     # A lone bracket or name is found anywhere; a run of words is what was written.
     least = min(4, len(words))

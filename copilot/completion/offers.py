@@ -33,8 +33,12 @@ class Offers:
         """Remember what a run made that is over, or that it came to nothing and need not be tried again."""
         if run.offer.text.strip():
             self._memory.keep(run.offer)
-        elif run.kind in {Kind.RETRY, Kind.PREFETCH} and run.whole:
+        elif run.kind is Kind.RETRY and run.whole:
             self._barren.append(run.offer.base)
+
+    def fertile(self) -> None:
+        """Another model may know what to say where the last one did not."""
+        self._barren.clear()
 
     def barren(self, spot: Spot) -> bool:
         """Whether all that can be asked at ``spot`` was asked, and nothing came."""

@@ -82,6 +82,7 @@ class Session:
         self, name: str, settings: CompletionSettings, speed: Speed, model: ModelFacts = UNKNOWN_MODEL
     ) -> None:
         self.settings = settings
+        self._model = model
         self._speed = speed
         self._offers = Offers()
         self._asking = Asking(name, settings, speed, model, self._offers)
@@ -109,7 +110,9 @@ class Session:
         return min([*self._timers.values(), *([] if kept is None else [kept])], default=None)
 
     def configure(self, settings: CompletionSettings, model: ModelFacts) -> None:
-        self.settings = settings
+        if (settings, model) != (self.settings, self._model):
+            self._offers.fertile()
+        self.settings, self._model = settings, model
         self._asking.configure(settings, model)
 
     def restarted(self) -> None:
