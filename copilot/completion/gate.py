@@ -4,6 +4,7 @@ Text that went out is never taken back, so a line waits until it is whole, and o
 below it until they are there.
 """
 
+import re
 from collections.abc import Iterable
 from functools import cached_property
 from itertools import chain
@@ -20,7 +21,9 @@ _UNDERSTOOD = 2
 # What is left out at the end of a line that fits without.
 _LEFT_OVER = (",", ";")
 # With one of these in front of it, what stands right of the caret goes on with most that may stand left of it.
-_STAND_INS = ("x", "(", "[", "x(", "x[", ")", ".", ", ", "= ", "== ", "+ ", "x = ", "x: ")
+_STAND_INS = ("x", "(", "[", "{", "x(", "x[", ")", ".", ", ", "= ", "== ", "+ ", "x = ", "x: ")
+# What may stand right of the caret and can't follow a value.
+_OPERAND = re.compile(r"\s*[\w\"'`]")
 
 
 class Gate:
@@ -133,6 +136,9 @@ class Gate:
         """Whether it is when ``begun``, the part that may be unfinished, gets some end or other."""
         end = reading_after(begun, self._caret, self._lexis)
         ends = makeshift_ends(self._head + begun, end, self._lexis, words=bool(self._lexis.heads))
+        if self._window and _OPERAND.match(self._window.rest, self._replaced):
+            # Of the same statement: an end before it would make two.
+            ends = (end for end in ends if not end.endswith(";"))
         return self._is_right(chain([""], ends))
 
     def _hanging(self) -> bool:

@@ -85,14 +85,16 @@ class Middle:
         """How much of a whole line is kept; nothing while lines wait for the end of the caret's pair."""
         end = min(self._balanced(line, start, on_caret_line), self._cut(line, start, on_caret_line=on_caret_line))
         kept = line[:end].rstrip()
-        # White space before a word of the rest belongs to what stands before it.
-        return end if kept and is_word(self.rest[0]) else len(kept)
+        # White space before a word or a string of the rest belongs to what stands before it.
+        begins = is_word(self.rest[0]) or (self._caret.in_code and self.rest[0] in self._lexis.quotes)
+        return end if kept and begins else len(kept)
 
     def misses_rest(self, text: str) -> bool:
         """Whether ``text`` does not go on to the rest of the line, but says its end or ends the statement."""
         if self.rest.endswith(text.strip()) and not any(char.isalnum() for char in text):
             return True
-        return not only_closers(self.rest) and text.rstrip().endswith(_STATEMENT_ENDS)
+        ends = _STATEMENT_ENDS if "}" not in self._wanted else _STATEMENT_ENDS[:1]
+        return not only_closers(self.rest) and text.rstrip().endswith(ends)
 
     def _balanced(self, line: str, start: Reading, on_caret_line: bool) -> int:
         if self.pair and not on_caret_line:

@@ -104,7 +104,11 @@ def _faults(root: "Node") -> "Iterator[Node]":
         if node.is_error or node.is_missing:
             yield node
         elif node.has_error:
-            nodes += node.children
+            wrong = [child for child in node.children if child.has_error]
+            nodes += wrong
+            if not wrong:
+                # What is missing has no name in the grammar, as the end of a line of Python.
+                yield node
 
 
 def _on_lines(root: "Node", first: int, last: int) -> int:

@@ -37,6 +37,12 @@ def test_a_half_typed_line_does_not_hide_what_is_wrong_below_it() -> None:
     assert window.faults_elsewhere >= 1
 
 
+def test_a_line_end_that_is_missing_is_a_fault() -> None:
+    """The grammar has no name for it."""
+    text = 'def f(n):\n    s = g(n)""\n    for i in n:\n        s += i\n    return s\n'
+    assert Window(text, "", "python").faults == 1
+
+
 def test_faults_of_other_lines_are_told_from_those_here() -> None:
     window = Window("x = = 1\ny = = 2\nz = = 3\n", "\nw = 4\n", "python")
     assert (window.faults > 2, window.faults_here, window.faults_here_with("a = 1")) == (True, 0, 0)
