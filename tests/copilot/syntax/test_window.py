@@ -39,8 +39,8 @@ def test_a_half_typed_line_does_not_hide_what_is_wrong_below_it() -> None:
 
 def test_a_line_end_that_is_missing_is_a_fault() -> None:
     """The grammar has no name for it."""
-    text = 'def f(n):\n    s = g(n)""\n    for i in n:\n        s += i\n    return s\n'
-    assert Window(text, "", "python").faults == 1
+    window = Window("def f(n):\n    s ", '""\n    for i in n:\n        s += i\n    return s\n', "python")
+    assert (window.faults_with("= "), window.faults_with("= ''.join(n)")) == (0, 1)
 
 
 def test_faults_of_other_lines_are_told_from_those_here() -> None:
