@@ -82,14 +82,21 @@ class Framing:
         """The prompt to send now for a first line within ``budget`` seconds, or the one that comes nearest to it."""
         best = self._best_frame(spot, place)
         whole = self._prompt(best, spot, path, place)
-        affordable = max(_SLIGHT_TOKENS, self._speed.affordable(budget))
-        if whole.new_tokens <= affordable:
+        if whole.new_tokens <= _SLIGHT_TOKENS:
             return whole
         others = [frame for frame in (*self._best.values(), *self._near.values()) if self._fits(frame, spot)]
         # In the order of preference.
         frames = sorted(others, key=lambda frame: frame.layout != best.layout)
         prompts = [self._prompt(frame, spot, path, place) for frame in frames]
-        for prompt in prompts:
+        # A prompt that is typed along with stays, though another might be due in time as well: it moves while the
+        # caret rests.
+        least = NEAR_TOKENS[0] / 2 * self._speed.density
+        for frame, prompt in zip(frames, prompts, strict=True):
+            long_enough = len(prompt.request.prefix) + len(prompt.request.begun) >= least
+            if frame.layout == best.layout and prompt.new_tokens <= _SLIGHT_TOKENS and long_enough:
+                return self._instead(whole, prompt)
+        affordable = max(_SLIGHT_TOKENS, self._speed.affordable(budget))
+        for prompt in (whole, *prompts):
             if prompt.new_tokens <= affordable:
                 return self._instead(whole, prompt)
         new = self._near_frame(spot, best.layout)

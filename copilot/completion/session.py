@@ -226,8 +226,7 @@ class Session:
         if run is None:
             return []
         self._asking.ended(run, _ENDS.get(reason, End.WHOLE))
-        if run.kind is Kind.AHEAD:
-            self._timers.setdefault(_Timer.IDLE, now + IDLE / 2)
+        self._timers.setdefault(_Timer.IDLE, now + IDLE / 2)
         # The host cancels for work that is more urgent: as if it had not been asked.
         retried = [] if reason == "cancelled" else self._retry(run, now)
         return retried or self._go_on(now)

@@ -685,3 +685,22 @@ def test_where_nothing_came_nothing_is_asked_again_until_the_text_changes() -> N
     desk.spot = spot_in(FRESH)
     desk.ask(invoked=True)
     assert len(desk.started) == 4
+
+
+def test_a_short_prompt_stays_while_someone_types_along_and_the_best_comes_when_they_rest() -> None:
+    desk = Desk("value = compute(1)\n" * 300 + FRESH, speed=Speed(prefill=600, decode=200, overhead=0.01))
+    desk.ask()
+    short = len(desk.started[0].body.prefix)
+    for key in "abc":
+        desk.session.progressed(desk.started[-1].generation, ProgressData(processed=200, total=200, reused=0))
+        desk.engine("zzz\n")
+        desk.end()
+        # By now another prompt could be due in time, but what is typed along with costs next to nothing.
+        desk.session._speed.prefill = 3000
+        desk.type(key)
+    assert [len(start.body.prefix) - short for start in desk.started if start.body.max_tokens] == [0, 1, 2, 3]
+    desk.engine("zzz\n")
+    desk.end()
+    desk.session._speed.prefill = 600
+    desk.wait(2)
+    assert len(desk.started[-1].body.prefix) - len("abc") > short
