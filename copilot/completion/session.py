@@ -94,6 +94,7 @@ class Session:
         self._path: str | None = None
         self._line: tuple[int, str] | None = None
         self._place = CaretPlace.LINE_END
+        self._hopeless: int | None = None
         self._typed = False
         self._asked_at = -RESTING
 
@@ -349,10 +350,15 @@ class Session:
 
     def _retry(self, run: Run, now: float) -> list[Action]:
         """Ask again without the suffix where all that came was a copy of it, or did not fit here."""
+        if run.kind is Kind.RETRY and run.refused:
+            self._hopeless = run.spot.line
         waiting, request = self._waiting, run.prompt.request
         if run.kind is not Kind.MAIN or not run.refused or waiting is None or waiting.retried:
             return []
         if request.layout == PREFIX or not request.suffix.strip() or self._offers.at(waiting.spot):
+            return []
+        # Where a second try came to nothing the next key of the line gets only a first one.
+        if waiting.spot.line == self._hopeless and not waiting.invoked:
             return []
         prompt = self._asking.framing.retry(waiting.spot, self._asking.budget, path=self._path)
         actions = self._asking.start(Kind.RETRY, waiting.spot, prompt, now, invoked=waiting.invoked)
@@ -413,6 +419,8 @@ class Session:
         fresh line becomes a line end with its first letter, and another order would throw the KV cache away."""
         fresh = not spot.head.strip() and not spot.rest.strip(_BY_EDITOR)
         line = (spot.line, spot.rest.strip(_BY_EDITOR))
+        if self._line is None or line[0] != self._line[0]:
+            self._hopeless = None
         if line != self._line and (fresh or not typed):
             self._place = caret_place(spot.head, spot.rest)
         self._spot, self._path, self._line = spot, path, line

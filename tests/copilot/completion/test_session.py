@@ -704,3 +704,16 @@ def test_a_short_prompt_stays_while_someone_types_along_and_the_best_comes_when_
     desk.session._speed.prefill = 600
     desk.wait(2)
     assert len(desk.started[-1].body.prefix) - len("abc") > short
+
+
+def test_a_line_where_a_second_try_came_to_nothing_gets_no_more_of_them() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    desk.end()
+    desk.end()
+    desk.type("a")
+    desk.end()
+    assert [start.body.layout for start in desk.started] == ["spm", "prefix", "spm"]
+    desk.type("\n    ")
+    desk.end()
+    assert [start.body.layout for start in desk.started][3:] == ["spm", "prefix"]
