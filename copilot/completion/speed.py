@@ -1,11 +1,13 @@
 """How fast the engine was lately, as this end of the stream saw it, and what the next prompt will therefore cost."""
 
 import math
+from collections import deque
 
 _WEIGHT = 0.25
 _MANY_TOKENS = 48
 _FEW_TOKENS = 12
 
+_OVERHEADS = 9
 _DENSITIES = (1.0, 6.0)
 
 FIRST_LINE_TOKENS = 6
@@ -25,14 +27,21 @@ class Speed:
     ) -> None:
         self.prefill = prefill
         self.decode = decode
-        self.overhead = overhead
+        self._overheads = deque([overhead], maxlen=_OVERHEADS)
         self.density = density
         self._measured: set[str] = set()
+
+    @property
+    def overhead(self) -> float:
+        """The lower quartile of the last ones: a prompt behind one that was just cancelled waits for its last step too,
+        which says nothing about the next."""
+        return sorted(self._overheads)[len(self._overheads) // 4]
 
     def first_token(self, new_tokens: int, seconds: float) -> None:
         """A first token came ``seconds`` after its request, whose prompt had ``new_tokens`` not in the KV cache."""
         if new_tokens <= _FEW_TOKENS:
-            self._take("overhead", seconds)
+            if 0 < seconds < math.inf:
+                self._overheads.append(seconds)
         elif new_tokens >= _MANY_TOKENS and seconds > self.overhead:
             self._take("prefill", new_tokens / max(1e-3, seconds - self.overhead))
 

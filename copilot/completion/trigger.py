@@ -16,6 +16,7 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.08, 0.45
 _PATIENCE = 2
 """Rejections in a row, at one place, after which the next suggestion there waits for a pause."""
 
+_LATE = 2
 _WORD = re.compile(r"\w")
 
 
@@ -78,9 +79,9 @@ class Pace:
     def wait(self, line: int, first_line: float, budget: float) -> float:
         """Seconds to wait for a pause before the engine is asked for a first line that takes ``first_line``.
 
-        Nothing while the budget can be met. Beyond it the wait grows with the lateness, up to a pause: what comes
-        late is seldom seen by someone who types on, and costs as much as what is.
+        Nothing while it takes no longer than twice the budget. Beyond that the wait grows with the lateness, up to a
+        pause: what comes so late is seldom seen by someone who types on, and costs as much as what is.
         """
         if line == self._line and self._rejected >= _PATIENCE:
             return self.pause
-        return min(self.pause, max(0.0, first_line - budget))
+        return min(self.pause, max(0.0, first_line - _LATE * budget))

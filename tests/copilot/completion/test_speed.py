@@ -31,7 +31,10 @@ def test_what_is_affordable_is_due_in_time(budget: float) -> None:
 
 def test_a_warm_prompt_says_what_a_question_costs_without_prefill() -> None:
     speed = Speed(overhead=0.05)
-    speed.first_token(3, 0.2)
+    speed.first_token(3, 0.6)
+    assert speed.overhead == pytest.approx(0.05), "one that waited for a cancelled step says nothing"
+    for _ in range(8):
+        speed.first_token(3, 0.2)
     assert speed.overhead == pytest.approx(0.2)
     before = speed.prefill
     speed.first_token(30, 0.4)

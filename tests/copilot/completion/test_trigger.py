@@ -72,7 +72,8 @@ def test_going_away_is_no_gap_between_keys() -> None:
 def test_nothing_is_waited_for_while_the_budget_is_met() -> None:
     pace = typing(0.1, 0.1)
     assert pace.wait(3, 0.2, 0.25) == 0
-    assert 0 < pace.wait(3, 0.3, 0.25) <= pace.pause
+    assert pace.wait(3, 0.5, 0.25) == 0
+    assert 0 < pace.wait(3, 0.55, 0.25) <= pace.pause
     assert pace.wait(3, 9.0, 0.25) == pace.pause
 
 
