@@ -145,7 +145,8 @@ def test_a_host_with_another_model_is_told_once(host: FakeHost) -> None:
     host.status = msgspec.structs.replace(READY, model="another")
     with Client() as client:
         client.initialize()
-        client.open(URI, "x = ")
+        client.open(URI, "".join(f"{name} = \n" for name in "abcde"))
+        # Each time another line: what was suggested once is remembered.
         assert client.result(COMPLETE, inline(URI, 0, 4, context=INVOKED))["items"]
         (message,) = shown(client)
         assert "has another loaded" in message
@@ -153,15 +154,15 @@ def test_a_host_with_another_model_is_told_once(host: FakeHost) -> None:
         assert MODEL in message
         # Looked at anew after trouble, and still the same host.
         host.refuse = ErrorData(code="busy", message="Busy.", retryable=True)
-        assert client.result(COMPLETE, inline(URI, 0, 4, context=INVOKED)) is None
+        assert client.result(COMPLETE, inline(URI, 1, 4, context=INVOKED)) is None
         host.refuse = None
-        assert client.result(COMPLETE, inline(URI, 0, 4, context=INVOKED))["items"]
+        assert client.result(COMPLETE, inline(URI, 2, 4, context=INVOKED))["items"]
         assert len(shown(client)) == 1
         host.refuse = ErrorData(code="busy", message="Busy.", retryable=True)
-        assert client.result(COMPLETE, inline(URI, 0, 4, context=INVOKED)) is None
+        assert client.result(COMPLETE, inline(URI, 3, 4, context=INVOKED)) is None
         host.refuse = None
         host.status = msgspec.structs.replace(READY, model="a third", pid=2)
-        assert client.result(COMPLETE, inline(URI, 0, 4, context=INVOKED))["items"]
+        assert client.result(COMPLETE, inline(URI, 4, 4, context=INVOKED))["items"]
         assert "has a third loaded" in shown(client)[1]
         assert len(shown(client)) == 2
 
