@@ -10,7 +10,7 @@ collection runs as in real life.
 
 Prints p50 and p99 in milliseconds for each size, and for what share of our keystrokes the system gave the core to
 someone else in the middle: where that is near 1 % or above, p99 is the load of the machine and not our work. So it is
-printed for the others alone too ("kept core"), and that is what the goals are about.
+printed for the others alone too ("kept core"). The goals are about all of them.
 
 A second table is for type-through: a suggestion is on screen, its next character is typed, and the request for it is
 answered from what is known, among as many other suggestions as are remembered at most.
@@ -291,13 +291,13 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     print(f"{args.keystrokes} keystrokes each, milliseconds")
     print(
-        "  lines | ours p50      p99 kept core | pygls p50      p99 | ours/pygls p50 | p99 kept/p50 | preempted | goals"
+        "  lines | ours p50      p99 kept core | pygls p50      p99 | ours/pygls p50 |      p99/p50 | preempted | goals"
     )
     missed = False
     for lines in args.lines:
         measured = measure(lines, args.keystrokes, args.seed)
         (p50, p99, kept), (pygls_p50, pygls_p99, _) = percentiles(measured.ours), percentiles(measured.pygls)
-        ratio, tail = p50 / pygls_p50, kept / p50
+        ratio, tail = p50 / pygls_p50, p99 / p50
         met = ratio <= RATIO_GOALS.get(lines, float("inf")) and tail <= TAIL_GOAL
         missed = missed or not met
         preempted = statistics.mean(not one.kept for one in measured.ours)
@@ -308,7 +308,7 @@ def main(argv: list[str] | None = None) -> int:
     print("type-through, milliseconds from the key to the answer\n  lines |      p50      p99 kept core | goals")
     for lines in args.lines:
         p50, p99, kept = percentiles(type_through(lines, args.keystrokes, args.seed))
-        met = kept <= TYPE_THROUGH_GOAL_MS
+        met = p99 <= TYPE_THROUGH_GOAL_MS
         missed = missed or not met
         print(f"{lines:>7} | {p50:8.4f} {p99:8.4f} {kept:9.4f} | {_word(met)}")
     return int(missed)
