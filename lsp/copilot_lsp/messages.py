@@ -13,6 +13,7 @@ import msgspec
 from copilot.text.position import Position, Range
 
 RequestId = str | int
+ProgressToken = str | int
 Json = dict[str, Any]
 
 # Above it a double leaves integers out (ECMA-262, Number.MAX_SAFE_INTEGER).
@@ -152,6 +153,14 @@ class CancelParams(Wire, frozen=True):
     id: str | int
 
 
+class ExecuteCommandParams(Wire, frozen=True):
+    """``workspace/executeCommand``; ``arguments`` as they came."""
+
+    command: str
+    arguments: list[Any] | None = None
+    work_done_token: ProgressToken | None = None
+
+
 class TriggerKind(IntEnum):
     """LSP 3.18, ``InlineCompletionTriggerKind``."""
 
@@ -181,7 +190,7 @@ class InlineCompletionParams(Wire, frozen=True):
     text_document: DocumentId
     position: Position
     context: InlineContext | None = None
-    partial_result_token: str | int | None = None
+    partial_result_token: ProgressToken | None = None
 
     @property
     def invoked(self) -> bool:

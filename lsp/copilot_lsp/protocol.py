@@ -67,8 +67,9 @@ class Life(Enum):
 class Protocol(LanguageServerProtocol):
     """pygls' protocol, entered through :meth:`receive` instead of its own reader.
 
-    ``send_bytes(data, droppable)`` takes framed messages; ``leave(exit_code)`` ends the process. Methods in
-    ``plain_requests`` and ``plain_notifications`` never reach pygls' own handlers nor its converter.
+    ``send_bytes(data, droppable)`` takes framed messages; ``leave(exit_code)`` ends the process; ``announce`` completes
+    the capabilities. Methods in ``plain_requests`` and ``plain_notifications`` never reach pygls' own handlers nor its
+    converter.
     """
 
     def __init__(self, server: Any, converter: cattrs.Converter) -> None:
@@ -82,6 +83,7 @@ class Protocol(LanguageServerProtocol):
         }
         self.send_bytes: Callable[[bytes, bool], None] = lambda data, droppable: None
         self.leave: Callable[[int], None] = lambda exit_code: None
+        self.announce: Callable[[types.ServerCapabilities], None] = lambda capabilities: None
         self._waiting: dict[RequestId, asyncio.Future[object]] = {}
         self._requests_sent = 0
 
@@ -202,15 +204,8 @@ class Protocol(LanguageServerProtocol):
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
         result = yield from super().lsp_initialize(params)
-        capabilities = result.capabilities
-        # pygls announces what is registered with it; these never reach it.
-        capabilities.inline_completion_provider = types.InlineCompletionOptions()
-        capabilities.text_document_sync = types.TextDocumentSyncOptions(
-            open_close=True,
-            change=types.TextDocumentSyncKind.Incremental,
-            save=types.SaveOptions(include_text=False),
-        )
-        capabilities.experimental = {"slipstream": {"caret": True, "partialResults": True}}
+        # pygls announces what is registered with it; what is plain never reaches it.
+        self.announce(result.capabilities)
         self.life = Life.RUNNING
         return result
 

@@ -23,6 +23,8 @@ from copilot.text.document import Change
 from copilot.text.position import PositionEncoding
 from copilot.text.store import DocumentStore
 from copilot_lsp import messages, settings
+from copilot_lsp.capabilities import announce
+from copilot_lsp.commands import Commands
 from copilot_lsp.host import HostLink
 from copilot_lsp.inline import InlineCompletions
 from copilot_lsp.progress import WorkDone
@@ -62,14 +64,17 @@ class Server(LanguageServer):
         self.host = HostLink(self._connect, self._work_done, self.tell, self._host_is_ready, self.troubles.recovered)
         self._other_model_told: int | None = None
         self.inline = InlineCompletions(self)
+        self.commands = Commands()
         self.wants_stats = False
         self._ledger = Ledger(paths.ledger_file())
         self.watch_editor: Callable[[int | None], None] = lambda pid: None
         # pygls marks what it is given, and a method cannot be marked.
         self.feature(types.INITIALIZE)(partial(self._initialize))
-        self.protocol.plain_requests[types.TEXT_DOCUMENT_INLINE_COMPLETION] = PlainRequest(
-            messages.InlineCompletionParams, self.inline.complete
-        )
+        self.protocol.announce = partial(announce, commands=self.commands)
+        self.protocol.plain_requests |= {
+            types.TEXT_DOCUMENT_INLINE_COMPLETION: PlainRequest(messages.InlineCompletionParams, self.inline.complete),
+            types.WORKSPACE_EXECUTE_COMMAND: PlainRequest(messages.ExecuteCommandParams, self.commands.execute),
+        }
         self.protocol.plain_notifications |= {
             types.INITIALIZED: PlainNotification(Any, self._initialized),
             types.WORKSPACE_DID_CHANGE_CONFIGURATION: PlainNotification(Any, self._configuration_changed),
