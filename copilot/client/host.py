@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NoReturn, Self, TypeAlias
+from typing import Any, NamedTuple, NoReturn, Self, TypeAlias
 
 import msgspec
 
@@ -118,6 +118,14 @@ class InfillStream:
         )
 
 
+class ChatPiece(NamedTuple):
+    """``text`` may be empty. ``finish`` is None until the last one: ``stop``, or ``length`` where it broke off."""
+
+    text: str
+    model: str | None
+    finish: str | None
+
+
 class HostClient:
     """One client for all documents; its streams run side by side. Close it with :meth:`aclose`.
 
@@ -160,22 +168,28 @@ class HostClient:
 
     async def chat(self, messages: Sequence[Mapping[str, str]], **fields: object) -> AsyncGenerator[str]:
         """Text of the answer as it comes. ``messages`` and ``fields`` as in OpenAI's chat completions."""
+        async with contextlib.aclosing(self.chat_pieces(messages, **fields)) as pieces:
+            async for piece in pieces:
+                if piece.text:
+                    yield piece.text
+
+    async def chat_pieces(self, messages: Sequence[Mapping[str, str]], **fields: object) -> AsyncGenerator[ChatPiece]:
+        """As :meth:`chat`, with the model and how the answer ended. Closing it cancels."""
         body = msgspec.json.encode({**fields, "messages": list(messages), "stream": True})
-        texts: list[str] = []
+        partial = False
         async with self._request("POST", "/v1/chat/completions", body) as response:
             parser = SseParser()
             while True:
-                with _translated_errors(lambda: bool(texts)):
+                with _translated_errors(lambda: partial):
                     chunk = await response.chunk()
                 if not chunk:
-                    raise _lost("The engine host ended the answer in the middle.", partial=bool(texts))
+                    raise _lost("The engine host ended the answer in the middle.", partial=partial)
                 for event in parser.feed(chunk):
                     if event.data == "[DONE]":
                         return
-                    text = _chat_text(msgspec.json.decode(event.data), partial=bool(texts))
-                    if text:
-                        texts.append(text)
-                        yield text
+                    piece = _chat_piece(msgspec.json.decode(event.data), partial=partial)
+                    partial = partial or bool(piece.text)
+                    yield piece
 
     async def status(self) -> HostStatus | None:
         """None when no host answers."""
@@ -367,7 +381,12 @@ def _openai_error(error: dict[str, Any], *, retryable: bool, partial: bool = Fal
     )
 
 
-def _chat_text(chunk: Any, *, partial: bool) -> str:
+def _chat_piece(chunk: Any, *, partial: bool) -> ChatPiece:
     if "error" in chunk:
         raise _openai_error(chunk["error"], retryable=chunk["error"].get("type") == "server_error", partial=partial)
-    return "".join(choice["delta"].get("content") or "" for choice in chunk["choices"])
+    choices = chunk["choices"]
+    return ChatPiece(
+        text="".join(choice["delta"].get("content") or "" for choice in choices),
+        model=chunk.get("model"),
+        finish=next((choice["finish_reason"] for choice in choices if choice.get("finish_reason")), None),
+    )

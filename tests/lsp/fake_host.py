@@ -39,7 +39,11 @@ class Asked:
 
 @dataclass
 class FakeHost:
-    """``hold_after``: send so many tokens, then wait until :meth:`release`. ``refuse`` answers without a stream,
+    """``chat`` is what ``POST /v1/chat/completions`` answers, piece by piece; ``chat_answers`` are given before it, and
+    ``chat_finish`` is how they end. ``asked_chat`` holds those requests. ``hold_after``, ``refuse`` and ``fail`` work
+    on them as well.
+
+    ``hold_after``: send so many tokens, then wait until :meth:`release`. ``refuse`` answers without a stream,
     ``fail`` ends one after its tokens. ``answers`` are given in turn, and ``tokens`` after them. All may be set while
     it runs.
     """
@@ -55,6 +59,10 @@ class FakeHost:
         )
     )
     asked: list[Asked] = field(default_factory=list)
+    chat: Sequence[str] = ("It adds ", "two ", "numbers.")
+    chat_answers: list[Sequence[str]] = field(default_factory=list)
+    chat_finish: str = "stop"
+    asked_chat: list[Asked] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -125,10 +133,18 @@ class FakeHost:
             asked = Asked(msgspec.json.decode(body))
             self.asked.append(asked)
             if self.refuse is None:
-                await self._stream(asked, reader, writer)
+                await self._stream(asked, reader, writer, self._infill_frames(asked))
                 return False
             asked.ended = "refused"
             self._reply(writer, 503, msgspec.json.encode(self.refuse))
+        elif (method, path) == ("POST", "/v1/chat/completions"):
+            asked = Asked(msgspec.json.decode(body))
+            self.asked_chat.append(asked)
+            if self.refuse is None:
+                await self._stream(asked, reader, writer, self._chat_frames(asked))
+                return False
+            asked.ended = "refused"
+            self._reply(writer, 503, msgspec.json.encode({"error": _openai_error(self.refuse)}))
         else:
             self._reply(writer, 404, b"{}")
         await writer.drain()
@@ -138,14 +154,15 @@ class FakeHost:
         writer.write(b"HTTP/1.1 %d x\r\ncontent-type: application/json\r\n" % status)
         writer.write(b"content-length: %d\r\n\r\n%s" % (len(body), body))
 
-    async def _stream(self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _stream(
+        self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, frames: Iterator[bytes]
+    ) -> None:
         left = asyncio.ensure_future(reader.read(1))
         try:
             writer.write(b"HTTP/1.1 200 x\r\ncontent-type: text/event-stream\r\nconnection: close\r\n")
             writer.write(b"slipstream-stream: s1\r\n\r\n")
-            for sequence, event in enumerate(self._events(asked)):
-                name = type(event).__name__.removesuffix("Data").lower()
-                writer.write(b"id: %d\nevent: %s\ndata: %s\n\n" % (sequence, name.encode(), msgspec.json.encode(event)))
+            for frame in frames:
+                writer.write(frame)
                 await asyncio.sleep(_STEP_SECONDS)
                 # Polled: the test sets it from another thread.
                 held = 0
@@ -162,6 +179,28 @@ class FakeHost:
         finally:
             left.cancel()
 
+    def _infill_frames(self, asked: Asked) -> Iterator[bytes]:
+        for sequence, event in enumerate(self._events(asked)):
+            name = type(event).__name__.removesuffix("Data").lower()
+            yield b"id: %d\nevent: %s\ndata: %s\n\n" % (sequence, name.encode(), msgspec.json.encode(event))
+
+    def _chat_frames(self, asked: Asked) -> Iterator[bytes]:
+        """As the host's: a chunk that opens the answer, one a piece, one that closes it, and ``[DONE]``."""
+
+        def frame(delta: dict[str, str], finish: str | None = None) -> bytes:
+            chunk = {"model": "fake", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+            return b"data: %s\n\n" % msgspec.json.encode(chunk)
+
+        yield frame({"role": "assistant", "content": ""})
+        for text in self.chat_answers.pop(0) if self.chat_answers else self.chat:
+            asked.sent += 1
+            yield frame({"content": text})
+        if self.fail is not None:
+            yield b"data: %s\n\n" % msgspec.json.encode({"error": _openai_error(self.fail)})
+        else:
+            yield frame({}, self.chat_finish)
+            yield b"data: [DONE]\n\n"
+
     def _events(self, asked: Asked) -> Iterator[StartData | ProgressData | TokenData | DoneData | ErrorData]:
         yield StartData(stream="s1", model="fake", layout="psm")
         yield ProgressData(processed=32, total=64, reused=16)
@@ -177,6 +216,11 @@ class FakeHost:
             yield DoneData(
                 reason="stop", prompt_tokens=64, reused_tokens=16, generated_tokens=len(tokens), decode_ms=100.0
             )
+
+
+def _openai_error(error: ErrorData) -> dict[str, str]:
+    kind = "server_error" if error.retryable else "invalid_request_error"
+    return {"message": f"{error.message} {error.hint}".strip(), "type": kind, "code": error.code}
 
 
 @contextmanager
