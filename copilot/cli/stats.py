@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from copilot import paths
-from copilot.completion.life import Outcome
+from copilot.completion.moment import Outcome
 from copilot.errors import SlipstreamError
 
 if TYPE_CHECKING:

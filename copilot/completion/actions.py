@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from copilot.completion.life import Moment
+from copilot.completion.moment import Moment
 from copilot.completion.suggestion import Suggestion
 from copilot.serve.api import InfillBody
 

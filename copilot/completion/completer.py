@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from copilot.client.stats import StreamStats
 from copilot.completion.actions import Action, Answer, Grow, Note, Start, Stop
 from copilot.completion.framing import ModelFacts
-from copilot.completion.life import Moment
+from copilot.completion.moment import Moment
 from copilot.completion.session import Session
 from copilot.completion.speed import Speed
 from copilot.completion.suggestion import Suggestion
@@ -87,6 +87,7 @@ class Completer:
     ) -> None:
         self._link = link
         self._note = note
+        self.name = name
         self._session = Session(name, settings, speed or Speed())
         self._settings = settings
         self._requests: dict[int, _Asked] = {}
@@ -106,6 +107,23 @@ class Completer:
         """The caret rests at ``spot``."""
         self._configure()
         self._do(self._session.moved(spot, self._now(), path=path))
+
+    def focused(self) -> None:
+        """The document has someone's attention."""
+        self._configure()
+        self._do(self._session.focused(self._now()))
+
+    def chosen(self, suggestion: str) -> None:
+        """The suggestion with this id is the one on screen."""
+        self._do(self._session.chosen(suggestion, self._now()))
+
+    def accepted(self, suggestion: str, length: int | None = None) -> None:
+        """It was accepted, or its first ``length`` UTF-16 units were."""
+        self._do(self._session.accepted(suggestion, self._now(), length))
+
+    def dismissed(self, suggestion: str) -> None:
+        """Someone does not want to see it."""
+        self._do(self._session.dismissed(suggestion, self._now()))
 
     def ask(self, spot: Spot, *, invoked: bool = False, path: str | None = None, grow: Show | None = None) -> Asked:
         """Take the question now, before anything can change; answer later.

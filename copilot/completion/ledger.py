@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from copilot.completion.life import Moment, Outcome
+from copilot.completion.moment import Moment, Outcome
 
 if TYPE_CHECKING:
     import sqlite3

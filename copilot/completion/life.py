@@ -1,63 +1,28 @@
-"""The life of a suggestion: shown, then accepted whole or in part, or rejected; and how much of it was kept. No I/O.
+"""The life of a suggestion: shown, then accepted whole or in part, or rejected. No I/O.
 
-Editors tell little of this, and each in its own way, so it is read off the edits: a suggestion that arrives at the
-caret in one piece was accepted. What is recorded holds no code.
+Some editors tell what became of it, before or after the edit, and some don't. So it is read off the edits too: a
+suggestion that arrives at the caret in one piece was accepted. Whoever says it first, it counts once.
 """
 
-import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
-from enum import StrEnum
 from typing import NamedTuple
 
-import msgspec
-
 from copilot.completion.follow import follow, remainder
+from copilot.completion.kept import Kept
+from copilot.completion.moment import Moment, Outcome
 from copilot.completion.suggestion import Offer, Suggestion
 from copilot.context.request import CaretPlace
 from copilot.text.document import Change, Document
 from copilot.text.line_ends import to_newlines
+from copilot.text.position import PositionEncoding, to_code_points
 from copilot.text.spot import Spot
 
-KEPT_AFTER = (30.0, 180.0)
-"""Seconds after acceptance at which it is looked up how much of it is still there."""
-
 _SHORTEST_PIECE = 2
-_AROUND_LINES = 40
-_MOST_AROUND = 40_000
-"""Characters: far more than so many lines of code have."""
-
-_WORDS = re.compile(r"\w+|[^\w\s]")
-
-
-class Outcome(StrEnum):
-    SHOWN = "shown"
-    ACCEPTED = "accepted"
-    PARTIALLY_ACCEPTED = "partially_accepted"
-    REJECTED = "rejected"
-    KEPT = "kept"
-
-
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
-    """``suggestion`` numbers it within its document. ``characters`` and ``lines``: of what was shown, or accepted.
-
-    ``waited_ms``: from the request to the first text (shown). ``share``: words of it still there, 0 to 1, ``after_s``
-    seconds after acceptance (kept). ``visible_ms``: how long it was on screen (rejected).
-    """
-
-    outcome: Outcome
-    suggestion: int
-    language: str
-    place: CaretPlace
-    characters: int
-    lines: int
-    waited_ms: float | None = None
-    share: float | None = None
-    after_s: float | None = None
-    visible_ms: float | None = None
 
 
 class _Shown(NamedTuple):
+    id: str
     offer: Offer
     suggestion: Suggestion
     spot: Spot
@@ -65,113 +30,185 @@ class _Shown(NamedTuple):
     since: float
 
 
-class _Accepted(NamedTuple):
-    due: float
-    after: float
+class _Acceptance(NamedTuple):
+    """``text``: as much of the suggestion as was accepted."""
+
+    shown: _Shown
     text: str
-    line: int
-    moment: Moment
+    whole: bool
 
 
 class Life:
-    """Of the suggestions of one document, the one that is on screen foremost."""
+    """Of the suggestions of one document, those on screen foremost. Ids begin with ``name``."""
 
-    def __init__(self) -> None:
-        self._shown: _Shown | None = None
+    def __init__(self, name: str = "") -> None:
+        self._name = name
+        self._on_screen: list[_Shown] = []
+        """The one that is seen, then the other candidates to choose from."""
         self._known: set[int] = set()
-        self._accepted: list[_Accepted] = []
+        self._times: Counter[int] = Counter()
+        self._told: _Acceptance | None = None
+        """By the client, whose edit is still to come."""
+        self._seen: str | None = None
+        """Accepted as an edit showed, and the client has not told of it, if it ever does."""
+        self._left: _Shown | None = None
+        """Ended by the last edit, in a way that did not look like an acceptance."""
+        self._kept = Kept()
 
     @property
     def next_due(self) -> float | None:
-        return min((item.due for item in self._accepted), default=None)
+        return self._kept.next_due
+
+    def id(self, offer: Offer) -> str:
+        """The name of what ``offer`` suggests. What is left of it after an acceptance is another suggestion."""
+        times = self._times[offer.generation]
+        return f"{self._name}-{offer.generation}-{times}"
+
+    def spot(self, id: str) -> Spot | None:
+        """Where a suggestion is on screen; None where it is not."""
+        shown = self._find(id)
+        return None if shown is None else shown.spot
+
+    # ------------------------------------------------------------------------------------------------- on screen
 
     def show(
-        self, offer: Offer, suggestion: Suggestion, spot: Spot, place: CaretPlace, *, asked: float, now: float
+        self, found: Sequence[tuple[Offer, Suggestion]], spot: Spot, place: CaretPlace, *, asked: float, now: float
     ) -> Iterator[Moment]:
-        """``suggestion`` of ``offer``, which was ``asked`` for then, goes on screen ``now``, or more of it does."""
-        known = self._shown is not None and self._shown.offer is offer
-        since = self._shown.since if known and self._shown is not None else now
-        self._shown = _Shown(offer, suggestion, spot, place, since)
-        if offer.generation not in self._known:
-            self._known.add(offer.generation)
-            yield self._moment(Outcome.SHOWN, self._shown, suggestion.text, waited_ms=1000 * (now - asked))
+        """The first of ``found`` goes on screen ``now``, or more of it does, and was ``asked`` for then; the others
+        are there to choose from."""
+        yield from self._accept_told(now)
+        since = {shown.id: shown.since for shown in self._on_screen[:1]}
+        self._on_screen = [
+            _Shown(id := self.id(offer), offer, suggestion, spot, place, since.get(id, now))
+            for offer, suggestion in found
+        ]
+        yield from self._shown(1000 * (now - asked))
 
-    def edited(self, changes: Sequence[Change], before: Spot | None, spot: Spot | None, now: float) -> Iterator[Moment]:
-        """The document changed; the caret was at ``before`` and is probably at ``spot`` now, where that is known."""
-        shown = self._shown
-        if shown is None:
-            return
-        match = follow(shown.offer, before) if before is not None else None
-        current = remainder(shown.offer, match) if match is not None else None
-        piece, whole = _piece(changes), (current or shown.suggestion).text
-        if len(piece) >= _SHORTEST_PIECE and piece.strip() and whole.startswith(piece) and not _is_pair(piece):
-            outcome = Outcome.ACCEPTED if len(piece) == len(whole) else Outcome.PARTIALLY_ACCEPTED
-            moment = self._moment(outcome, shown, piece)
-            yield moment
-            self._accepted += [_Accepted(now + after, after, piece, shown.spot.line, moment) for after in KEPT_AFTER]
-            if outcome is Outcome.ACCEPTED:
-                self._shown = None
-                return
-        if spot is None:
-            return
-        match = follow(shown.offer, spot)
-        if match is None:
-            yield from self.dismissed(now)
-        elif match.taken >= len(shown.offer.text) and shown.offer.complete:
-            self._shown = None  # typed out by hand to its end
+    def chosen(self, id: str, now: float) -> Iterator[Moment]:
+        """The client shows this one of the candidates."""
+        shown = self._find(id)
+        if shown is not None and shown is not self._on_screen[0]:
+            others = [other for other in self._on_screen if other is not shown]
+            self._on_screen = [shown._replace(since=now), *others]
+            yield from self._shown(None)
 
     def dismissed(self, now: float) -> Iterator[Moment]:
         """What is on screen was left for good."""
-        shown, self._shown = self._shown, None
-        if shown is not None:
+        yield from self._accept_told(now)
+        if self._on_screen:
+            shown, self._on_screen = self._on_screen[0], []
             visible = 1000 * (now - shown.since)
-            yield self._moment(Outcome.REJECTED, shown, shown.suggestion.text, visible_ms=visible)
+            yield _moment(Outcome.REJECTED, shown, shown.suggestion.text, visible_ms=visible)
+
+    # -------------------------------------------------------------------------------------------------- accepted
+
+    def accepted(self, id: str, now: float, length: int | None = None) -> Iterator[Moment]:
+        """The client tells that a suggestion was accepted; ``length``: so much of it, in UTF-16 units from its start.
+
+        Where its edit is still to come that is waited for: it shows exactly what was taken over.
+        """
+        if id == self._seen:
+            self._seen = None
+            return
+        shown = self._find(id)
+        if shown is not None:
+            self._told = _told(shown, length)
+        elif self._left is not None and self._left.id == id:
+            acceptance, self._left = _told(self._left, length), None
+            yield from self._accept(acceptance, now)
+
+    def edited(self, changes: Sequence[Change], before: Spot | None, spot: Spot | None, now: float) -> Iterator[Moment]:
+        """The document changed; the caret was at ``before`` and is probably at ``spot`` now, where that is known."""
+        told, self._told, self._left = self._told, None, None
+        acceptance = self._look(_piece(changes), before, spot)
+        if acceptance is not None and told is None:
+            self._seen = acceptance.shown.id
+        acceptance = acceptance or told
+        if acceptance is not None:
+            yield from self._accept(acceptance, now)
+        if not self._on_screen or spot is None:
+            return
+        shown = self._on_screen[0]
+        match = follow(shown.offer, spot)
+        if match is None:
+            self._left = shown
+            yield from self.dismissed(now)
+        elif match.taken >= len(shown.offer.text) and shown.offer.complete:
+            self._left, self._on_screen = shown, []  # typed out by hand to its end
 
     def kept(self, document: Document, now: float) -> Iterator[Moment]:
         """What is due at ``now``: how much of accepted text is still there."""
-        due = [item for item in self._accepted if item.due <= now]
-        self._accepted = [item for item in self._accepted if item.due > now]
-        for item in due:
-            share = kept_share(item.text, document, item.line)
-            yield msgspec.structs.replace(item.moment, outcome=Outcome.KEPT, share=share, after_s=item.after)
+        yield from self._kept.due(document, now)
 
-    def _moment(
-        self,
-        outcome: Outcome,
-        shown: _Shown,
-        text: str,
-        *,
-        waited_ms: float | None = None,
-        visible_ms: float | None = None,
-    ) -> Moment:
-        return Moment(
-            outcome=outcome,
-            suggestion=shown.offer.generation,
-            language=shown.spot.document.language,
-            place=shown.place,
-            characters=len(text),
-            lines=text.count("\n") + 1,
-            waited_ms=waited_ms,
-            visible_ms=visible_ms,
-        )
+    def _look(self, piece: str, before: Spot | None, spot: Spot | None) -> _Acceptance | None:
+        """The acceptance that an edit is which put ``piece`` in one place; None where it is none."""
+        if not _long_enough(piece):
+            return None
+        for shown in self._on_screen:
+            match = follow(shown.offer, before) if before is not None else None
+            current = remainder(shown.offer, match) if match is not None else None
+            whole = (current or shown.suggestion).text
+            if whole.startswith(piece):
+                return _Acceptance(shown, piece, whole=piece == whole)
+            # With it goes what stands before it: the popup's entry, or the line that the client writes anew.
+            if spot is not None and piece.endswith(whole) and _long_enough(whole):
+                match = follow(shown.offer, spot)
+                if match is not None and shown.offer.text[: match.taken].endswith(whole):
+                    return _Acceptance(shown, whole, whole=True)
+        return None
+
+    def _accept_told(self, now: float) -> Iterator[Moment]:
+        """No edit came that shows what the client told of."""
+        told, self._told = self._told, None
+        if told is not None:
+            yield from self._accept(told, now)
+
+    def _accept(self, acceptance: _Acceptance, now: float) -> Iterator[Moment]:
+        shown, text, whole = acceptance
+        moment = _moment(Outcome.ACCEPTED if whole else Outcome.PARTIALLY_ACCEPTED, shown, text)
+        self._kept.accepted(text, shown.spot.line, moment, now)
+        if whole:
+            self._times[shown.offer.generation] += 1
+        self._on_screen = [] if whole else [shown]
+        yield moment
+
+    # --------------------------------------------------------------------------------------------------- details
+
+    def _find(self, id: str) -> _Shown | None:
+        return next((shown for shown in self._on_screen if shown.id == id), None)
+
+    def _shown(self, waited_ms: float | None) -> Iterator[Moment]:
+        shown = self._on_screen[0]
+        if shown.offer.generation not in self._known:
+            self._known.add(shown.offer.generation)
+            yield _moment(Outcome.SHOWN, shown, shown.suggestion.text, waited_ms=waited_ms)
 
 
-def kept_share(text: str, document: Document, line: int) -> float:
-    """The share of the words and signs of ``text`` that still stand, in order, around ``line``."""
-    words = _WORDS.findall(text)
-    if not words:
-        return 1.0
-    first = max(0, line - _AROUND_LINES)
-    around = "".join(document.lines[first : line + text.count("\n") + _AROUND_LINES])
-    if to_newlines(text) in to_newlines(around):
-        return 1.0
-    if len(around) > _MOST_AROUND:
-        # Comparing so much word by word would take longer than a key may wait.
-        return 0.0
-    blocks = SequenceMatcher(None, words, _WORDS.findall(around), autojunk=False).get_matching_blocks()
-    # A lone bracket or name is found anywhere; a run of words is what was written.
-    least = min(4, len(words))
-    return sum(block.size for block in blocks if block.size >= least) / len(words)
+def generation_of(id: str) -> int | None:
+    """The generation that made the suggestion of this id."""
+    parts = id.split("-")
+    return int(parts[-2]) if len(parts) > 2 and parts[-2].isdecimal() else None
+
+
+def _told(shown: _Shown, length: int | None) -> _Acceptance:
+    text = shown.suggestion.text
+    end = len(text) if length is None else to_code_points(text, max(0, length), PositionEncoding.UTF16)
+    return _Acceptance(shown, text[:end], whole=end >= len(text))
+
+
+def _moment(
+    outcome: Outcome, shown: _Shown, text: str, *, waited_ms: float | None = None, visible_ms: float | None = None
+) -> Moment:
+    return Moment(
+        outcome=outcome,
+        suggestion=shown.offer.generation,
+        language=shown.spot.document.language,
+        place=shown.place,
+        characters=len(text),
+        lines=text.count("\n") + 1,
+        waited_ms=waited_ms,
+        visible_ms=visible_ms,
+    )
 
 
 def _piece(changes: Sequence[Change]) -> str:
@@ -179,6 +216,7 @@ def _piece(changes: Sequence[Change]) -> str:
     return to_newlines(changes[0].text) if len(changes) == 1 and changes[0].range is not None else ""
 
 
-def _is_pair(piece: str) -> bool:
-    """What an editor inserts for one key."""
-    return piece in {"()", "[]", "{}", '""', "''", "``", "<>"}
+def _long_enough(piece: str) -> bool:
+    """Whether it is more than what an editor inserts for one key."""
+    pair = piece in {"()", "[]", "{}", '""', "''", "``", "<>"}
+    return len(piece) >= _SHORTEST_PIECE and bool(piece.strip()) and not pair

@@ -6,18 +6,21 @@ Cancelling at every key shows nothing at all once an answer takes longer than th
 """
 
 from collections.abc import Iterable, Sequence
-from enum import Enum, auto
+from typing import TypeAlias
 
 from copilot.completion.actions import Action, Answer, Grow, Note, Stop
 from copilot.completion.asking import Asking
 from copilot.completion.follow import follow, remainder
 from copilot.completion.framing import UNKNOWN_MODEL, ModelFacts
-from copilot.completion.life import Life, Moment, Outcome
+from copilot.completion.life import Life
+from copilot.completion.moment import Moment, Outcome
 from copilot.completion.offers import Offers
 from copilot.completion.run import Kind, Run
 from copilot.completion.speed import Speed
 from copilot.completion.suggestion import End, Offer, Suggestion
+from copilot.completion.timers import Timer, Timers
 from copilot.completion.trigger import Pace, quiet_at
+from copilot.completion.waiting import Waiting
 from copilot.config.settings import CompletionSettings
 from copilot.context.frame import PREFIX
 from copilot.context.request import CaretPlace, caret_place
@@ -51,28 +54,7 @@ _BY_EDITOR = ")]}\"'`>;, "
 """What an editor may put or skip right of the caret while someone types along a line."""
 
 
-class _Timer(Enum):
-    PAUSE = auto()
-    ORPHAN = auto()
-    READING = auto()
-    IDLE = auto()
-    ALTERNATIVES = auto()
-
-
-class _Waiting:
-    """A request that is not answered yet. ``asked``: the generation that was started for this very place."""
-
-    def __init__(self, id: int, spot: Spot, since: float, *, invoked: bool, streaming: bool) -> None:
-        self.id = id
-        self.spot = spot
-        self.since = since
-        self.invoked = invoked
-        self.streaming = streaming
-        self.passing = False
-        self.asked: int | None = None
-        self.retried = False
-        self.grown: tuple[Suggestion, ...] = ()
-        self.tries = 0
+Found: TypeAlias = Sequence[tuple[Offer, Suggestion]]
 
 
 class Session:
@@ -86,15 +68,16 @@ class Session:
         self._speed = speed
         self._offers = Offers()
         self._asking = Asking(name, settings, speed, model, self._offers)
-        self._life = Life()
+        self._life = Life(name)
         self._pace = Pace()
-        self._waiting: _Waiting | None = None
-        self._timers: dict[_Timer, float] = {}
+        self._waiting: Waiting | None = None
+        self._timers = Timers()
         self._spot: Spot | None = None
         self._path: str | None = None
         self._line: tuple[int, str] | None = None
         self._place = CaretPlace.LINE_END
         self._hopeless: int | None = None
+        self._dismissed: Spot | None = None
         self._typed = False
         self._asked_at = -RESTING
 
@@ -108,7 +91,7 @@ class Session:
         """When :meth:`wake` wants to be called, if nothing comes before."""
         # Without a document there is nothing to look it up in.
         kept = self._life.next_due if self._spot is not None else None
-        return min([*self._timers.values(), *([] if kept is None else [kept])], default=None)
+        return min((due for due in (self._timers.next, kept) if due is not None), default=None)
 
     def configure(self, settings: CompletionSettings, model: ModelFacts) -> None:
         if (settings, model) != (self.settings, self._model):
@@ -134,13 +117,17 @@ class Session:
     ) -> list[Action]:
         """A suggestion is wanted at ``spot``. An older request that still waits is answered with None."""
         actions = self._supersede()
-        self._timers.pop(_Timer.ORPHAN, None)
+        self._timers.stop(Timer.ORPHAN)
         self._go_to(spot, path, typed=self._typed)
-        self._waiting = _Waiting(id, spot, now, invoked=invoked, streaming=streaming)
+        self._waiting = Waiting(id, spot, now, invoked=invoked, streaming=streaming)
         # Clients that ask wherever the caret comes to, key by key, are asked back only where it rests.
         self._waiting.passing = not self._typed and now - self._asked_at < RESTING
         self._typed, self._asked_at = False, now
         actions += self._asking.stop(self._offers.contradicted(spot))
+        if invoked:
+            self._dismissed = None
+        elif self._dismissed is not None and _same(self._dismissed, spot):
+            return actions + self._answer(self._waiting, ())
         delivered = self._deliver(self._waiting, now)
         if delivered or self._offers.awaited(spot):
             return actions + delivered
@@ -155,7 +142,7 @@ class Session:
         """
         if self._waiting is not None and self._waiting.id == id:
             self._supersede()
-            self._timers[_Timer.ORPHAN] = now + ORPHANED
+            self._timers.start(Timer.ORPHAN, now + ORPHANED)
         return []
 
     def edited(self, document: Document, changes: Sequence[Change], spot: Spot | None, now: float) -> list[Action]:
@@ -175,9 +162,9 @@ class Session:
         else:
             self._spot = None
         if self._offers.writing:
-            self._timers[_Timer.ORPHAN] = now + ORPHANED
-        self._timers[_Timer.IDLE] = now + IDLE
-        self._timers.pop(_Timer.READING, None)
+            self._timers.start(Timer.ORPHAN, now + ORPHANED)
+        self._timers.start(Timer.IDLE, now + IDLE)
+        self._timers.stop(Timer.READING)
         return actions
 
     def moved(self, spot: Spot, now: float, *, path: str | None = None) -> list[Action]:
@@ -193,10 +180,31 @@ class Session:
         actions += self._asking.stop(self._offers.contradicted(spot))
         return actions + self._prefill_ahead(now)
 
+    def chosen(self, suggestion: str, now: float) -> list[Action]:
+        """The suggestion with this id is the one on screen."""
+        return self._noted(self._life.chosen(suggestion, now))
+
+    def accepted(self, suggestion: str, now: float, length: int | None = None) -> list[Action]:
+        """The client tells of an acceptance, before or after its edit; see :meth:`Life.accepted`."""
+        return self._noted(self._life.accepted(suggestion, now, length))
+
+    def dismissed(self, suggestion: str, now: float) -> list[Action]:
+        """Someone does not want to see it: nothing is shown there until the text changes or someone asks for it."""
+        spot = self._life.spot(suggestion)
+        if spot is None:
+            return []
+        self._dismissed, self._offers.on_screen = spot, None
+        actions = self._supersede() + self._noted(self._life.dismissed(now))
+        return actions + self._asking.stop([run for run in self._offers.runs.values() if run.writes])
+
+    def focused(self, now: float) -> list[Action]:
+        """The document has someone's attention."""
+        return self._prefill_ahead(now)
+
     def closed(self) -> list[Action]:
         """The document was closed, or is out of step."""
         actions = self._supersede() + self._asking.stop_all()
-        self._timers.clear()
+        self._timers.stop_all()
         self._spot = self._offers.on_screen = None
         return actions
 
@@ -227,7 +235,7 @@ class Session:
         if run is None:
             return []
         self._asking.ended(run, _ENDS.get(reason, End.WHOLE))
-        self._timers.setdefault(_Timer.IDLE, now + IDLE / 2)
+        self._timers.start_unless_started(Timer.IDLE, now + IDLE / 2)
         # The host cancels for work that is more urgent: as if it had not been asked.
         retried = [] if reason == "cancelled" else self._retry(run, now)
         return retried or self._go_on(now)
@@ -244,19 +252,18 @@ class Session:
 
     def wake(self, now: float) -> list[Action]:
         """Time went by."""
-        due = {timer for timer, at in self._timers.items() if at <= now}
-        self._timers = {timer: at for timer, at in self._timers.items() if timer not in due}
+        due = self._timers.due(now)
         waiting, actions = self._waiting, []
-        if _Timer.PAUSE in due and waiting is not None:
+        if Timer.PAUSE in due and waiting is not None:
             actions += self._ask(waiting, now)
-        if _Timer.ALTERNATIVES in due and waiting is not None:
+        if Timer.ALTERNATIVES in due and waiting is not None:
             actions += self._asking.stop(self._offers.of_kind(Kind.ALTERNATIVE))
             actions += self._answer(waiting, self._offers.at(waiting.spot)[: self.settings.candidates])
-        if _Timer.ORPHAN in due and waiting is None:
+        if Timer.ORPHAN in due and waiting is None:
             actions += self._asking.stop(self._offers.of_kind(Kind.MAIN, Kind.RETRY, Kind.ALTERNATIVE))
-        if _Timer.READING in due:
+        if Timer.READING in due:
             actions += self._prefetch(now)
-        if _Timer.IDLE in due:
+        if Timer.IDLE in due:
             actions += self._prefill_ahead(now)
         if self._spot is not None:
             actions += self._noted(self._life.kept(self._spot.document, now))
@@ -270,61 +277,62 @@ class Session:
         if waiting is None:
             return []
         delivered = self._deliver(waiting, now)
-        if delivered or self._offers.awaited(waiting.spot) or _Timer.PAUSE in self._timers:
+        if delivered or self._offers.awaited(waiting.spot) or Timer.PAUSE in self._timers:
             return delivered
         # Unless it was asked for, it waited for a generation that someone typed beyond.
         return self._consider(waiting, now) if waiting.asked is None else self._answer(waiting, ())
 
-    def _deliver(self, waiting: _Waiting, now: float) -> list[Action]:
+    def _deliver(self, waiting: Waiting, now: float) -> list[Action]:
         """Show what can be shown at the place that waits; nothing when there is nothing yet."""
-        found = self._offers.at(waiting.spot)
+        found = self._offers.at(waiting.spot)[: self.settings.candidates if waiting.invoked else 1]
         if not found:
             return []
-        (offer, suggestion), grows = found[0], not found[0][0].complete
-        actions = self._show(offer, suggestion, waiting, now)
+        grows = not found[0][0].complete
+        actions = self._show(found, waiting, now)
         if waiting.invoked:
-            found = found[: self.settings.candidates]
             actions += [] if grows else self._look_for_more(waiting, len(found), now)
             grows = grows or bool(self._offers.of_kind(Kind.ALTERNATIVE))
         else:
-            found = found[:1]
             grows = grows and waiting.streaming
         if not grows:
             return actions + self._answer(waiting, found)
-        suggestions = tuple(one for _, one in found)
+        suggestions = self._named(found)
         if waiting.streaming and suggestions != waiting.grown:
             waiting.grown = suggestions
             actions.append(Grow(waiting.id, suggestions))
         return actions
 
-    def _answer(self, waiting: _Waiting, found: Sequence[tuple[Offer, Suggestion]]) -> list[Action]:
+    def _answer(self, waiting: Waiting, found: Found) -> list[Action]:
         self._supersede()
         offer = found[0][0] if found else None
-        suggestions = tuple(suggestion for _, suggestion in found)
+        suggestions = self._named(found)
         if offer is None:
             return [Answer(waiting.id, suggestions, waiting.asked)]
         return [Answer(waiting.id, suggestions, offer.generation, offer.gave_up)]
 
-    def _show(self, offer: Offer, suggestion: Suggestion, waiting: _Waiting, now: float) -> list[Action]:
-        self._offers.on_screen = (offer, suggestion)
-        if self.settings.prefetch:
-            self._timers[_Timer.READING] = now + READING
-        return self._noted(self._life.show(offer, suggestion, waiting.spot, self._place, asked=waiting.since, now=now))
+    def _named(self, found: Found) -> tuple[Suggestion, ...]:
+        return tuple(suggestion._replace(id=self._life.id(offer)) for offer, suggestion in found)
 
-    def _look_for_more(self, waiting: _Waiting, known: int, now: float) -> list[Action]:
+    def _show(self, found: Found, waiting: Waiting, now: float) -> list[Action]:
+        self._offers.on_screen = found[0]
+        if self.settings.prefetch:
+            self._timers.start(Timer.READING, now + READING)
+        return self._noted(self._life.show(found, waiting.spot, self._place, asked=waiting.since, now=now))
+
+    def _look_for_more(self, waiting: Waiting, known: int, now: float) -> list[Action]:
         """Other candidates for someone who asked, one at a time: they share the slot that holds the prompt."""
         wanted = self.settings.candidates
         if known >= wanted or waiting.tries >= wanted or self._offers.of_kind(Kind.ALTERNATIVE):
             return []
         if not waiting.tries:
-            self._timers[_Timer.ALTERNATIVES] = now + ALTERNATIVES
+            self._timers.start(Timer.ALTERNATIVES, now + ALTERNATIVES)
         waiting.tries += 1
         prompt = self._asking.plan(waiting.spot, self._place, self._path)
         return self._asking.start(Kind.ALTERNATIVE, waiting.spot, prompt, now, invoked=True, seed=waiting.tries)
 
     # ------------------------------------------------------------------------------------------------------- asking
 
-    def _consider(self, waiting: _Waiting, now: float) -> list[Action]:
+    def _consider(self, waiting: Waiting, now: float) -> list[Action]:
         """Ask now, or wait for a pause where the first line would come late."""
         prompt = self._asking.plan(waiting.spot, self._place, self._path)
         # Prefill is of use whatever is typed next; an answer that is decoded too slowly is not.
@@ -333,15 +341,15 @@ class Session:
         wait = max(wait, RESTING / 2) if waiting.passing and not waiting.invoked else wait
         if wait <= 0:
             return self._ask(waiting, now)
-        self._timers[_Timer.PAUSE] = now + wait
+        self._timers.start(Timer.PAUSE, now + wait)
         if prompt.new_tokens < _AHEAD_TOKENS:
             return []
         # Whatever is typed next, its prompt begins with this one.
         stopped = self._asking.stop_all()
         return stopped + self._asking.start(Kind.AHEAD, waiting.spot, prompt, now)
 
-    def _ask(self, waiting: _Waiting, now: float) -> list[Action]:
-        self._timers.pop(_Timer.PAUSE, None)
+    def _ask(self, waiting: Waiting, now: float) -> list[Action]:
+        self._timers.stop(Timer.PAUSE)
         actions = self._asking.stop_all()
         prompt = self._asking.plan(waiting.spot, self._place, self._path)
         actions += self._asking.start(Kind.MAIN, waiting.spot, prompt, now, invoked=waiting.invoked)
@@ -397,8 +405,7 @@ class Session:
     def _supersede(self) -> list[Action]:
         """The request that waits is pointless now."""
         waiting, self._waiting = self._waiting, None
-        for timer in (_Timer.PAUSE, _Timer.ALTERNATIVES):
-            self._timers.pop(timer, None)
+        self._timers.stop(Timer.PAUSE, Timer.ALTERNATIVES)
         return [] if waiting is None else [Answer(waiting.id, None)]
 
     # ------------------------------------------------------------------------------------------------------- details

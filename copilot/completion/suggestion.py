@@ -14,10 +14,14 @@ BELOW = 2
 
 
 class Suggestion(NamedTuple):
-    """What to show at the caret. ``replaced``: how many characters right of the caret it stands in for."""
+    """What to show at the caret. ``replaced``: how many characters right of the caret it stands in for.
+
+    ``id``: what a client calls it; it stays the same while the suggestion grows and is typed through.
+    """
 
     text: str
     replaced: int = 0
+    id: str = ""
 
     @property
     def first_line(self) -> str:

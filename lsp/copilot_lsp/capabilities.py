@@ -16,4 +16,4 @@ def announce(capabilities: types.ServerCapabilities, commands: Commands) -> None
     capabilities.execute_command_provider = types.ExecuteCommandOptions(
         commands=commands.announced, work_done_progress=True
     )
-    capabilities.experimental = {"slipstream": {"caret": True, "partialResults": True}}
+    capabilities.experimental = {"slipstream": {"caret": True, "partialResults": True, "life": True}}

@@ -8,6 +8,8 @@ from copilot.text.document import Change, Document
 from copilot.text.position import PositionEncoding, Range, to_units
 from copilot_lsp.messages import InlineCompletionParams, Json
 
+ACCEPT = "slipstream.didAcceptCompletion"
+
 
 class Caret(NamedTuple):
     """The document as a suggestion sees it, and line and column (code points) where it begins.
@@ -35,7 +37,8 @@ class Caret(NamedTuple):
             "start": {"line": start.line, "character": start.character},
             "end": {"line": end.line, "character": end.character + to_units(right, len(right), self.encoding)},
         }
-        return {"insertText": self.lead + suggestion.text.replace("\n", self._line_end), "range": span}
+        text = self.lead + suggestion.text.replace("\n", self._line_end)
+        return {"insertText": text, "range": span, "command": accept_command(suggestion.id)}
 
     @property
     def _line_end(self) -> str:
@@ -44,6 +47,11 @@ class Caret(NamedTuple):
             if line.endswith("\r\n"):
                 return "\r\n"
         return "\n"
+
+
+def accept_command(suggestion: str) -> Json:
+    """What a client runs when it has accepted the suggestion of this id."""
+    return {"title": "Accept completion", "command": ACCEPT, "arguments": [{"id": suggestion}]}
 
 
 def locate(document: Document, params: InlineCompletionParams, encoding: PositionEncoding) -> Caret | None:

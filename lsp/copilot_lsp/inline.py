@@ -51,6 +51,34 @@ class InlineCompletions:
         if (completer := self._completers.pop(uri, None)) is not None:
             completer.close()
 
+    # ------------------------------------------------------------------------------ what clients tell of suggestions
+
+    def focused(self, uri: str) -> None:
+        """Someone looks at this document: the model may be loaded, and where the caret is known, a prompt prefilled."""
+        if self._document(uri) is not None:
+            self._server.host.start()
+            if (completer := self._completers.get(uri)) is not None:
+                completer.focused()
+
+    def chosen(self, suggestion: str) -> None:
+        if (completer := self._of(suggestion)) is not None:
+            completer.chosen(suggestion)
+
+    def accepted(self, suggestion: str, length: int | None = None) -> None:
+        if (completer := self._of(suggestion)) is not None:
+            completer.accepted(suggestion, length)
+
+    def dismissed(self, suggestion: str) -> None:
+        if (completer := self._of(suggestion)) is not None:
+            completer.dismissed(suggestion)
+
+    def _of(self, suggestion: str) -> Completer | None:
+        """The completer that made the suggestion of this id, while its document is open."""
+        name = suggestion.partition("-")[0]
+        return next((completer for completer in self._completers.values() if completer.name == name), None)
+
+    # ------------------------------------------------------------------------------------------------------ requests
+
     def complete(self, request_id: RequestId, params: InlineCompletionParams) -> Awaitable[Json | None]:
         """Take what the answer depends on before the next message can change it; answer later."""
         server, uri = self._server, params.text_document.uri

@@ -149,6 +149,22 @@ class DidSaveParams(Wire, frozen=True):
     text_document: DocumentId
 
 
+class FocusParams(Wire, frozen=True):
+    """``textDocument/didFocus``, of Copilot's language server."""
+
+    text_document: DocumentId
+
+
+class ItemParams(Wire, frozen=True):
+    """What clients tell of an item that they were given. Some send all of it back, some only its command.
+
+    ``accepted_length``: UTF-16 units of its ``insertText``, from its start.
+    """
+
+    item: dict[str, Any]
+    accepted_length: int | None = None
+
+
 class CancelParams(Wire, frozen=True):
     id: str | int
 

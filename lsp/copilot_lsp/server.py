@@ -15,7 +15,7 @@ from pygls.uris import to_fs_path
 
 from copilot import __version__, paths
 from copilot.completion.ledger import Ledger
-from copilot.completion.life import Moment
+from copilot.completion.moment import Moment
 from copilot.config.settings import Settings
 from copilot.errors import SlipstreamError
 from copilot.serve.api import HostStatus
@@ -27,6 +27,7 @@ from copilot_lsp.capabilities import announce
 from copilot_lsp.commands import Commands
 from copilot_lsp.host import HostLink
 from copilot_lsp.inline import InlineCompletions
+from copilot_lsp.news import News
 from copilot_lsp.progress import WorkDone
 from copilot_lsp.protocol import ClientError, PlainNotification, PlainRequest, Protocol
 from copilot_lsp.trouble import Troubles
@@ -65,6 +66,7 @@ class Server(LanguageServer):
         self._other_model_told: int | None = None
         self.inline = InlineCompletions(self)
         self.commands = Commands()
+        self.news = News(self.inline)
         self.wants_stats = False
         self._ledger = Ledger(paths.ledger_file())
         self.watch_editor: Callable[[int | None], None] = lambda pid: None
@@ -84,6 +86,7 @@ class Server(LanguageServer):
             types.TEXT_DOCUMENT_DID_SAVE: PlainNotification(messages.DidSaveParams, self._saved),
             DID_MOVE_CARET: PlainNotification(messages.DidMoveCaretParams, self.inline.moved),
         }
+        self.news.register(self.commands, self.protocol.plain_notifications)
 
     # ------------------------------------------------------------------------------------------------ documents
 

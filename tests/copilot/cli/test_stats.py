@@ -8,7 +8,7 @@ import pytest
 from copilot import paths
 from copilot.cli import main
 from copilot.completion.ledger import Ledger
-from copilot.completion.life import Moment, Outcome
+from copilot.completion.moment import Moment, Outcome
 from copilot.context.request import CaretPlace
 
 SHOWN = Moment(

@@ -12,7 +12,7 @@ import pytest
 from copilot.client.host import HostClient
 from copilot.completion.completer import Asked, Completer
 from copilot.completion.framing import UNKNOWN_MODEL, ModelFacts
-from copilot.completion.life import Moment, Outcome
+from copilot.completion.moment import Moment, Outcome
 from copilot.completion.speed import Speed
 from copilot.completion.suggestion import Suggestion
 from copilot.completion.trim import Trimmer
@@ -71,7 +71,7 @@ class Desk:
 
     async def _answered(self, asked: Asked) -> list[Suggestion] | None:
         suggestions, _ = await asked
-        return None if suggestions is None else list(suggestions)
+        return None if suggestions is None else [one._replace(id="") for one in suggestions]
 
 
 @contextlib.asynccontextmanager
@@ -87,7 +87,7 @@ async def at_desk(engine: ScriptedEngine, text: str = "x = ") -> AsyncIterator[t
 async def test_a_suggestion_and_how_it_came_about() -> None:
     async with at_desk(ScriptedEngine(["alpha", "(", "beta", ")"])) as (desk, link):
         suggestions, facts = await desk.completer.ask(desk.spot)
-        assert suggestions == (Suggestion("alpha(beta)"),)
+        assert suggestions == (Suggestion("alpha(beta)", id="desk-1-0"),)
         assert facts.stats is not None
         assert (facts.stats.generated_tokens, facts.stats.prompt_tokens) == (4, 128)
         assert facts.stats.ttft_ms

@@ -11,7 +11,7 @@ import pytest
 
 from copilot import paths
 from copilot.completion.ledger import Ledger, clear, opened, summarise
-from copilot.completion.life import Moment, Outcome
+from copilot.completion.moment import Moment, Outcome
 from copilot.context.request import CaretPlace
 
 SHOWN = Moment(

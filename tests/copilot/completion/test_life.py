@@ -2,7 +2,9 @@
 
 import pytest
 
-from copilot.completion.life import KEPT_AFTER, Life, Moment, Outcome, kept_share
+from copilot.completion.kept import KEPT_AFTER, kept_share
+from copilot.completion.life import Life
+from copilot.completion.moment import Moment, Outcome
 from copilot.completion.suggestion import Base, End, Offer, Suggestion
 from copilot.context.request import CaretPlace
 from copilot.text.document import Change, Document
@@ -34,7 +36,9 @@ class Screen:
 
     def show(self, suggestion: Suggestion) -> None:
         place = CaretPlace.LINE_END
-        self.moments += self.life.show(self.offer, suggestion, self.spot, place, asked=self.now - 0.25, now=self.now)
+        self.moments += self.life.show(
+            [(self.offer, suggestion)], self.spot, place, asked=self.now - 0.25, now=self.now
+        )
 
     def edit(self, text: str, ahead: str = "") -> None:
         here = Position(self.spot.line, self.spot.column)

@@ -7,7 +7,7 @@ import pytest
 
 from copilot.completion.actions import Action, Answer, Grow, Note, Start, Stop
 from copilot.completion.framing import ModelFacts
-from copilot.completion.life import Outcome
+from copilot.completion.moment import Outcome
 from copilot.completion.session import ORPHANED, READING, Session
 from copilot.completion.speed import Speed
 from copilot.config.settings import CompletionSettings
@@ -181,7 +181,7 @@ def test_an_inserted_closer_is_replaced_not_doubled() -> None:
     desk.edit("return sum")
     (answer,) = [action for action in desk.type("(", ahead=")") if isinstance(action, Answer)]
     assert answer.suggestions is not None
-    assert answer.suggestions[0] == ("items)", 1)
+    assert answer.suggestions[0][:2] == ("items)", 1)
     assert len(desk.started) == 1
 
 
