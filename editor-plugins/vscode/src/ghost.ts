@@ -1,0 +1,309 @@
+// Ghost text that grows while the model writes.
+//
+// VS Code asks once and draws the answer. So the first whole line is the answer, and each further one is drawn by
+// hiding the ghost text and asking again, which this provider answers from what came meanwhile.
+import * as vscode from "vscode";
+import { InlineCompletionRequest, ProgressType } from "vscode-languageclient/node";
+import type { InlineCompletionList, InlineCompletionParams } from "vscode-languageclient/node";
+import type { Connection } from "./connection";
+import { acceptedLength, beginsElsewhere } from "./suggestion";
+import { Method } from "./wire";
+import type { Suggestion } from "./wire";
+
+const PARTIAL = new ProgressType<InlineCompletionList>();
+const HIDE = "editor.action.inlineSuggest.hide";
+const TRIGGER = "editor.action.inlineSuggest.trigger";
+
+/** Where a suggestion belongs: another version, caret or entry of the popup is another place. */
+interface Place {
+  uri: string;
+  version: number;
+  line: number;
+  character: number;
+  selected: string;
+}
+
+/** One question to the server, and what came of it so far. */
+interface Question {
+  place: Place;
+  explicit: boolean;
+  items: Suggestion[];
+  answered: boolean;
+  cancel: vscode.CancellationTokenSource;
+  /** The first text, or that none will come. */
+  first: Promise<void>;
+  answer: Promise<void>;
+}
+
+export class Ghost implements vscode.Disposable {
+  private current: Question | undefined;
+  private shownId: unknown;
+  private asking = 0;
+  /** The request that VS Code makes next is this provider's own, to draw what came. */
+  private refreshing = false;
+  private contexts = new Map<string, boolean>();
+  private readonly subscriptions: vscode.Disposable[] = [];
+
+  constructor(private readonly connection: Connection) {
+    this.subscriptions.push(
+      vscode.window.onDidChangeTextEditorSelection((event) => {
+        this.leaveUnlessAt(event.textEditor);
+      }),
+      vscode.window.onDidChangeActiveTextEditor((editor) => {
+        this.leaveUnlessAt(editor);
+      }),
+    );
+  }
+
+  dispose(): void {
+    this.leave();
+    vscode.Disposable.from(...this.subscriptions).dispose();
+  }
+
+  async provide(
+    document: vscode.TextDocument,
+    position: vscode.Position,
+    context: vscode.InlineCompletionContext,
+    token: vscode.CancellationToken,
+  ): Promise<vscode.InlineCompletionItem[] | undefined> {
+    const place = placeOf(document, position, context.selectedCompletionInfo);
+    const explicit = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke && !this.refreshing;
+    let question = this.current;
+    if (question === undefined || !same(question.place, place) || (explicit && !question.explicit)) {
+      this.leave();
+      question = this.ask(document, position, context, place, explicit);
+    } else if (explicit) {
+      // Someone cycles through the candidates: all of them are wanted.
+      await question.answer;
+    }
+    const asked = question;
+    const cancelled = token.onCancellationRequested(() => {
+      if (asked.items.length === 0) {
+        this.leave(asked);
+      }
+    });
+    await asked.first;
+    cancelled.dispose();
+    if (token.isCancellationRequested || this.current !== asked) {
+      return undefined;
+    }
+    this.drawn(document, position, asked);
+    return asked.items.map((item) => this.converted(item));
+  }
+
+  /** The one at the caret is not wanted. */
+  async dismiss(): Promise<void> {
+    const item = this.current?.items[0];
+    this.leave();
+    await vscode.commands.executeCommand(HIDE);
+    if (item !== undefined) {
+      this.connection.notify(Method.didDismiss, { item });
+    }
+  }
+
+  /** Accept a part of it with `command`, one of VS Code's own, and say how far that went. */
+  async acceptPart(command: string): Promise<void> {
+    const item = this.current?.items[0];
+    await vscode.commands.executeCommand(command);
+    const editor = vscode.window.activeTextEditor;
+    if (item?.range === undefined || editor === undefined) {
+      return;
+    }
+    const { line, character } = item.range.start;
+    const text = editor.document.getText(new vscode.Range(new vscode.Position(line, character), editor.selection.active));
+    const length = acceptedLength(textOf(item), text);
+    if (length !== undefined) {
+      this.connection.notify(Method.didPartiallyAccept, { item, acceptedLength: length });
+    }
+  }
+
+  /** Forget what is shown: the server stops, and nothing more of it is drawn. */
+  leave(question: Question | undefined = this.current): void {
+    if (question === undefined) {
+      return;
+    }
+    if (!question.answered) {
+      question.cancel.cancel();
+    }
+    if (this.current === question) {
+      this.current = undefined;
+      this.tell("slipstream.suggesting", false);
+    }
+  }
+
+  private ask(
+    document: vscode.TextDocument,
+    position: vscode.Position,
+    context: vscode.InlineCompletionContext,
+    place: Place,
+    explicit: boolean,
+  ): Question {
+    const client = this.connection.client;
+    let arrived: () => void = () => undefined;
+    const question: Question = {
+      place,
+      explicit,
+      items: [],
+      answered: false,
+      cancel: new vscode.CancellationTokenSource(),
+      first: new Promise((resolve) => {
+        arrived = resolve;
+      }),
+      answer: Promise.resolve(),
+    };
+    this.current = question;
+    if (client === undefined) {
+      question.answered = true;
+      arrived();
+      return question;
+    }
+    this.asking += 1;
+    const partialResultToken = `ghost-${this.asking}`;
+    const progress = client.onProgress(PARTIAL, partialResultToken, (value) => {
+      this.grown(question, value.items);
+      arrived();
+    });
+    const params: InlineCompletionParams & { partialResultToken: string } = {
+      ...client.code2ProtocolConverter.asInlineCompletionParams(document, position, context),
+      partialResultToken,
+    };
+    const answered = async (): Promise<void> => {
+      try {
+        const answer = await client.sendRequest(InlineCompletionRequest.type, params, question.cancel.token);
+        question.answered = true;
+        // Null means that there is nothing new, so what is shown stays.
+        if (answer !== null) {
+          this.grown(question, Array.isArray(answer) ? answer : answer.items);
+        }
+      } catch (error) {
+        question.answered = true;
+        if (!question.cancel.token.isCancellationRequested) {
+          this.connection.log.warn(`No completion: ${error instanceof Error ? error.message : String(error)}`);
+        }
+      } finally {
+        progress.dispose();
+        question.cancel.dispose();
+        arrived();
+      }
+    };
+    question.answer = answered();
+    return question;
+  }
+
+  /** More came: draw it, unless it is what is drawn already or the first of all. */
+  private grown(question: Question, items: Suggestion[]): void {
+    const before = question.items;
+    question.items = items;
+    const unchanged = before.length === items.length && before.every((item, n) => alike(item, items[n]));
+    if (before.length > 0 && !unchanged && this.current === question) {
+      void this.refresh(question);
+    }
+  }
+
+  private async refresh(question: Question): Promise<void> {
+    const editor = vscode.window.activeTextEditor;
+    if (this.refreshing || editor === undefined || !isAt(question.place, editor)) {
+      return;
+    }
+    this.refreshing = true;
+    const items = question.items;
+    try {
+      await vscode.commands.executeCommand(HIDE);
+      await vscode.commands.executeCommand(TRIGGER);
+    } finally {
+      this.refreshing = false;
+    }
+    if (question.items !== items && this.current === question) {
+      await this.refresh(question);
+    }
+  }
+
+  private drawn(document: vscode.TextDocument, position: vscode.Position, question: Question): void {
+    const item = question.items[0];
+    this.tell("slipstream.suggesting", item !== undefined);
+    if (item === undefined) {
+      return;
+    }
+    this.tell("slipstream.suggested", true);
+    const range = this.rangeOf(item);
+    const text = (from: vscode.Position, to: vscode.Position): string => document.getText(new vscode.Range(from, to));
+    const elsewhere =
+      range !== undefined && beginsElsewhere(textOf(item), text(range.start, position), text(position, range.end));
+    this.tell("slipstream.suggestingElsewhere", elsewhere);
+    const id: unknown = (item.command?.arguments?.[0] as { id?: unknown } | undefined)?.id ?? question;
+    if (id !== this.shownId) {
+      this.shownId = id;
+      this.connection.notify(Method.didShow, { item });
+    }
+  }
+
+  private converted(item: Suggestion): vscode.InlineCompletionItem {
+    const command = this.connection.client?.protocol2CodeConverter.asCommand;
+    const converted = new vscode.InlineCompletionItem(textOf(item), this.rangeOf(item));
+    if (item.command !== undefined && command !== undefined) {
+      converted.command = command(item.command);
+    }
+    return converted;
+  }
+
+  private rangeOf(item: Suggestion): vscode.Range | undefined {
+    const range = item.range;
+    return range && new vscode.Range(range.start.line, range.start.character, range.end.line, range.end.character);
+  }
+
+  private leaveUnlessAt(editor: vscode.TextEditor | undefined): void {
+    const place = this.current?.place;
+    // While someone types, VS Code itself asks anew, or draws what is left of this one.
+    const typed = place?.uri === editor?.document.uri.toString() && place?.version !== editor?.document.version;
+    if (place !== undefined && !typed && (editor === undefined || !isAt(place, editor))) {
+      this.leave();
+    }
+  }
+
+  /** Context keys that key bindings look at. */
+  private tell(key: string, value: boolean): void {
+    if (this.contexts.get(key) !== value) {
+      this.contexts.set(key, value);
+      void vscode.commands.executeCommand("setContext", key, value);
+    }
+  }
+}
+
+function placeOf(
+  document: vscode.TextDocument,
+  position: vscode.Position,
+  selected: vscode.SelectedCompletionInfo | undefined,
+): Place {
+  return {
+    uri: document.uri.toString(),
+    version: document.version,
+    line: position.line,
+    character: position.character,
+    selected: selected?.text ?? "",
+  };
+}
+
+function same(one: Place, other: Place): boolean {
+  return isSameCaret(one, other) && one.selected === other.selected;
+}
+
+function isSameCaret(one: Place, other: Place): boolean {
+  return (
+    one.uri === other.uri &&
+    one.version === other.version &&
+    one.line === other.line &&
+    one.character === other.character
+  );
+}
+
+function isAt(place: Place, editor: vscode.TextEditor): boolean {
+  return isSameCaret(place, placeOf(editor.document, editor.selection.active, undefined));
+}
+
+function textOf(item: Suggestion): string {
+  return typeof item.insertText === "string" ? item.insertText : item.insertText.value;
+}
+
+function alike(one: Suggestion, other: Suggestion | undefined): boolean {
+  return other !== undefined && textOf(one) === textOf(other) && one.range?.end.character === other.range?.end.character;
+}

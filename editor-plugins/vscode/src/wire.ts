@@ -1,0 +1,76 @@
+// The shapes of what the language server says beyond the protocol; docs/language-server.md describes them.
+import type { Diagnostic, InlineCompletionItem, Range, WorkspaceEdit } from "vscode-languageserver-protocol";
+
+export const Method = {
+  status: "slipstream/status",
+  didChangeStatus: "slipstream/didChangeStatus",
+  stream: "slipstream/stream",
+  why: "slipstream/why",
+  didMoveCaret: "slipstream/didMoveCaret",
+  didFocus: "textDocument/didFocus",
+  didShow: "textDocument/didShowCompletion",
+  didPartiallyAccept: "textDocument/didPartiallyAcceptCompletion",
+  didDismiss: "slipstream/didDismissCompletion",
+} as const;
+
+export const ASK = "slipstream.ask.";
+
+export interface Status {
+  state: "off" | "starting" | "ready" | "busy" | "failed";
+  message: string;
+  hint: string;
+  model: string | null;
+  backend: string | null;
+  progress: number | null;
+  tokensPerSecond: number | null;
+  ttftMs: number | null;
+  version: string;
+}
+
+export type StreamEvent = { stream: string; sequence: number } & (
+  | { kind: "begin"; command: string; title: string; uri: string | null }
+  | { kind: "text"; text: string }
+  | { kind: "end"; reason: "done" | "length" | "cancelled" | "error"; message: string; hint: string }
+);
+
+export type Kind = "explain" | "fix" | "document" | "tests" | "rename" | "commitMessage" | "chat";
+
+export interface Turn {
+  role: "user" | "assistant";
+  content: string;
+}
+
+export interface Question {
+  uri?: string;
+  range?: Range;
+  diagnostics?: Diagnostic[];
+  question?: string;
+  messages?: Turn[];
+  stream?: string;
+}
+
+export interface Answer {
+  stream: string;
+  kind: Kind;
+  title: string;
+  text: string;
+  model: string | null;
+  incomplete: boolean;
+  edit: WorkspaceEdit | null;
+  diff: string | null;
+  names: string[];
+  commitMessage: string | null;
+  note: string;
+}
+
+/** What the server can do beyond the protocol, in `capabilities.experimental.slipstream`. */
+export interface Extras {
+  caret?: boolean;
+  partialResults?: boolean;
+  life?: boolean;
+  status?: boolean;
+  streams?: boolean;
+  why?: boolean;
+}
+
+export type Suggestion = InlineCompletionItem;
