@@ -51,7 +51,7 @@ class Life:
         """By the client, whose edit is still to come."""
         self._seen: str | None = None
         """Accepted as an edit showed, and the client has not told of it, if it ever does."""
-        self._left: _Shown | None = None
+        self._left: list[_Shown] = []
         """Ended by the last edit, in a way that did not look like an acceptance."""
         self._kept = Kept()
 
@@ -66,7 +66,7 @@ class Life:
 
     def spot(self, id: str) -> Spot | None:
         """Where a suggestion is on screen; None where it is not."""
-        shown = self._find(id)
+        shown = _find(self._on_screen, id)
         return None if shown is None else shown.spot
 
     # ------------------------------------------------------------------------------------------------- on screen
@@ -86,7 +86,7 @@ class Life:
 
     def chosen(self, id: str, now: float) -> Iterator[Moment]:
         """The client shows this one of the candidates."""
-        shown = self._find(id)
+        shown = _find(self._on_screen, id)
         if shown is not None and shown is not self._on_screen[0]:
             others = [other for other in self._on_screen if other is not shown]
             self._on_screen = [shown._replace(since=now), *others]
@@ -110,16 +110,15 @@ class Life:
         if id == self._seen:
             self._seen = None
             return
-        shown = self._find(id)
-        if shown is not None:
+        if (shown := _find(self._on_screen, id)) is not None:
             self._told = _told(shown, length)
-        elif self._left is not None and self._left.id == id:
-            acceptance, self._left = _told(self._left, length), None
-            yield from self._accept(acceptance, now)
+        elif (shown := _find(self._left, id)) is not None:
+            self._left = []
+            yield from self._accept(_told(shown, length), now)
 
     def edited(self, changes: Sequence[Change], before: Spot | None, spot: Spot | None, now: float) -> Iterator[Moment]:
         """The document changed; the caret was at ``before`` and is probably at ``spot`` now, where that is known."""
-        told, self._told, self._left = self._told, None, None
+        told, self._told, self._left = self._told, None, []
         acceptance = self._look(_piece(changes), before, spot)
         if acceptance is not None and told is None:
             self._seen = acceptance.shown.id
@@ -128,13 +127,13 @@ class Life:
             yield from self._accept(acceptance, now)
         if not self._on_screen or spot is None:
             return
-        shown = self._on_screen[0]
-        match = follow(shown.offer, spot)
+        offer, on_screen = self._on_screen[0].offer, self._on_screen
+        match = follow(offer, spot)
         if match is None:
-            self._left = shown
+            self._left = on_screen
             yield from self.dismissed(now)
-        elif match.taken >= len(shown.offer.text) and shown.offer.complete:
-            self._left, self._on_screen = shown, []  # typed out by hand to its end
+        elif match.taken >= len(offer.text) and offer.complete:
+            self._left, self._on_screen = on_screen, []  # typed out by hand to its end
 
     def kept(self, document: Document, now: float) -> Iterator[Moment]:
         """What is due at ``now``: how much of accepted text is still there."""
@@ -172,11 +171,6 @@ class Life:
         self._on_screen = [] if whole else [shown]
         yield moment
 
-    # --------------------------------------------------------------------------------------------------- details
-
-    def _find(self, id: str) -> _Shown | None:
-        return next((shown for shown in self._on_screen if shown.id == id), None)
-
     def _shown(self, waited_ms: float | None) -> Iterator[Moment]:
         shown = self._on_screen[0]
         if shown.offer.generation not in self._known:
@@ -188,6 +182,10 @@ def generation_of(id: str) -> int | None:
     """The generation that made the suggestion of this id."""
     parts = id.split("-")
     return int(parts[-2]) if len(parts) > 2 and parts[-2].isdecimal() else None
+
+
+def _find(among: Sequence[_Shown], id: str) -> _Shown | None:
+    return next((shown for shown in among if shown.id == id), None)
 
 
 def _told(shown: _Shown, length: int | None) -> _Acceptance:
