@@ -4,6 +4,8 @@ from lsprotocol import types
 
 from copilot_lsp.commands import Commands
 
+_EXTENSIONS = ("caret", "partialResults", "life", "status")
+
 
 def announce(capabilities: types.ServerCapabilities, commands: Commands) -> None:
     """Complete ``capabilities``, the answer to ``initialize``."""
@@ -16,4 +18,4 @@ def announce(capabilities: types.ServerCapabilities, commands: Commands) -> None
     capabilities.execute_command_provider = types.ExecuteCommandOptions(
         commands=commands.announced, work_done_progress=True
     )
-    capabilities.experimental = {"slipstream": {"caret": True, "partialResults": True, "life": True}}
+    capabilities.experimental = {"slipstream": dict.fromkeys(_EXTENSIONS, True)}

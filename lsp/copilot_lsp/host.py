@@ -5,10 +5,14 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from copilot.completion.framing import UNKNOWN_MODEL, ModelFacts
 from copilot.errors import SlipstreamError
 from copilot.serve.api import HostState, HostStatus
 from copilot_lsp.progress import WorkDone
+from copilot_lsp.status import HostView, State
+from copilot_lsp.trouble import QUIET
 
 if TYPE_CHECKING:
     from copilot.client.host import HostClient
@@ -29,16 +33,18 @@ class HostLink:
 
     ``connect`` makes the client, in a thread and on first use only: importing it takes longer than an editor should
     wait for anything. ``tell`` is given what goes wrong, ``ready`` the status of a host that was found ready;
-    ``recovered`` is called when an answer shows that it works.
+    ``recovered`` is called when an answer shows that it works. ``see`` is given what a status bar shows.
     """
 
     def __init__(
         self,
         connect: "Callable[[], HostClient]",
         work_done: Callable[[], WorkDone],
+        *,
         tell: Callable[[SlipstreamError], None],
         ready: Callable[[HostStatus], None],
         recovered: Callable[[], None],
+        see: Callable[[HostView], None],
     ) -> None:
         self.model = UNKNOWN_MODEL
         self._connect = connect
@@ -46,6 +52,10 @@ class HostLink:
         self._tell = tell
         self._ready = ready
         self._recovered = recovered
+        self._see = see
+        self._view = HostView()
+        self._doubtful = False
+        """It said that it is ready, and did not answer as it should."""
         self._client: HostClient | None = None
         self._answering = False
         self._task: asyncio.Task[None] | None = None
@@ -71,9 +81,14 @@ class HostLink:
         """A request found that the host cannot answer: look again before the next one."""
         self._answering = False
         self._tell(error)
+        if error.code not in QUIET:
+            self._doubtful = True
+            self._look(State.FAILED, error.message, error.hint)
 
     def answered(self) -> None:
         """A request was answered as it should be."""
+        self._doubtful = False
+        self._look(State.READY)
         self._recovered()
 
     async def close(self) -> None:
@@ -101,11 +116,14 @@ class HostLink:
         except SlipstreamError as error:
             self._retry_at = asyncio.get_running_loop().time() + self._retry_seconds
             self._retry_seconds = min(_LAST_RETRY_SECONDS, 2 * self._retry_seconds)
+            self._look(State.FAILED, error.message, error.hint)
             self._tell(error)
         except Exception as error:
             self._retry_at = asyncio.get_running_loop().time() + _LAST_RETRY_SECONDS
             log.error("the engine host could not be started: %s", type(error).__name__)
-            self._tell(SlipstreamError("The engine host could not be started.", hint="Try `slipstream doctor`."))
+            trouble = SlipstreamError("The engine host could not be started.", hint="Try `slipstream doctor`.")
+            self._look(State.FAILED, trouble.message, trouble.hint)
+            self._tell(trouble)
         else:
             self._retry_seconds = _FIRST_RETRY_SECONDS
             self._answering = True
@@ -120,15 +138,27 @@ class HostLink:
             while (status := await client.status()) is not None:
                 if status.state is HostState.FAILED and status.error is not None:
                     error = status.error
+                    self._look(State.FAILED, error.message, error.hint)
                     self._tell(SlipstreamError(error.message, hint=error.hint, code=error.code))
                 if status.state is HostState.READY:
                     if status.order:
                         self.model = ModelFacts(status.order)
+                    self._view = msgspec.structs.replace(self._view, model=status.model, backend=status.backend)
+                    if not self._doubtful:
+                        self._look(State.READY)
                     self._ready(status)
                 if status.state in {HostState.FAILED, HostState.READY}:
                     return True
-                work_done.report(status.detail or "Starting", status.progress)
+                detail = status.detail or "Starting"
+                self._look(State.STARTING, detail, progress=status.progress)
+                work_done.report(detail, status.progress)
                 await asyncio.sleep(_POLL_SECONDS)
         finally:
             work_done.end()
         return False
+
+    def _look(self, state: State, message: str = "", hint: str = "", progress: float | None = None) -> None:
+        view = self._view
+        self._view = msgspec.structs.replace(view, state=state, message=message, hint=hint, progress=progress)
+        if self._view != view:
+            self._see(self._view)

@@ -15,6 +15,7 @@ from copilot.text.document import Change, Document
 from copilot.text.line_ends import to_newlines
 from copilot.text.spot import Spot
 from copilot_lsp.caret import Caret, locate
+from copilot_lsp.link import CompletionLink
 from copilot_lsp.messages import DidMoveCaretParams, InlineCompletionParams, Json, RequestId
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class InlineCompletions:
 
     def __init__(self, server: "Server") -> None:
         self._server = server
+        self._link = CompletionLink(server.host, server.status)
         self._completers: dict[str, Completer] = {}
         self._speed = Speed()
         self._given_up_told: set[str] = set()
@@ -106,7 +108,9 @@ class InlineCompletions:
     async def _answer(self, request_id: RequestId, caret: Caret, asked: Asked) -> Json | None:
         suggestions, facts = await asked
         self._tell_what_was_given_up(facts)
-        if self._server.wants_stats and facts.stats is not None:
+        if facts.stats is not None:
+            self._server.status.measured(facts.stats)
+        if self._server.options.stats and facts.stats is not None:
             self._server.protocol.notify_plain(STATS, _told(request_id, facts))
         return None if suggestions is None else caret.answer(suggestions)
 
@@ -140,7 +144,7 @@ class InlineCompletions:
         if completer is None:
             # The name tells the host's sessions apart: two editors may have one file.
             completer = self._completers[uri] = Completer(
-                server.host, secrets.token_hex(8), server.completion, speed=self._speed, note=server.record
+                self._link, secrets.token_hex(8), server.completion, speed=self._speed, note=server.record
             )
         completer.configure(server.completion)
         return completer

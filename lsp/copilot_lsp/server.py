@@ -22,7 +22,7 @@ from copilot.serve.api import HostStatus
 from copilot.text.document import Change
 from copilot.text.position import PositionEncoding
 from copilot.text.store import DocumentStore
-from copilot_lsp import messages, settings
+from copilot_lsp import messages, options, settings, status
 from copilot_lsp.capabilities import announce
 from copilot_lsp.commands import Commands
 from copilot_lsp.host import HostLink
@@ -30,12 +30,12 @@ from copilot_lsp.inline import InlineCompletions
 from copilot_lsp.news import News
 from copilot_lsp.progress import WorkDone
 from copilot_lsp.protocol import ClientError, PlainNotification, PlainRequest, Protocol
+from copilot_lsp.status import HostView, State, StatusBoard
 from copilot_lsp.trouble import Troubles
 
 log = logging.getLogger(__name__)
 
 DID_MOVE_CARET = "slipstream/didMoveCaret"
-_STATS_OPTION = "completionStats"
 _CONFIGURATION_SECONDS = 5.0
 
 
@@ -62,12 +62,22 @@ class Server(LanguageServer):
         self.completion = self._user.completion
         self.documents = DocumentStore()
         self.troubles = Troubles()
-        self.host = HostLink(self._connect, self._work_done, self.tell, self._host_is_ready, self.troubles.recovered)
+        self.status = StatusBoard(lambda: self.completion.enabled)
+        if user is None:
+            self.status.see(HostView(state=State.FAILED, message=" ".join(start_messages)))
+        self.host = HostLink(
+            self._connect,
+            self._work_done,
+            tell=self.tell,
+            ready=self._host_is_ready,
+            recovered=self.troubles.recovered,
+            see=self.status.see,
+        )
         self._other_model_told: int | None = None
         self.inline = InlineCompletions(self)
         self.commands = Commands()
         self.news = News(self.inline)
-        self.wants_stats = False
+        self.options = options.ClientOptions()
         self._ledger = Ledger(paths.ledger_file())
         self.watch_editor: Callable[[int | None], None] = lambda pid: None
         # pygls marks what it is given, and a method cannot be marked.
@@ -76,6 +86,7 @@ class Server(LanguageServer):
         self.protocol.plain_requests |= {
             types.TEXT_DOCUMENT_INLINE_COMPLETION: PlainRequest(messages.InlineCompletionParams, self.inline.complete),
             types.WORKSPACE_EXECUTE_COMMAND: PlainRequest(messages.ExecuteCommandParams, self.commands.execute),
+            status.REQUEST: PlainRequest(Any, self._tell_status),
         }
         self.protocol.plain_notifications |= {
             types.INITIALIZED: PlainNotification(Any, self._initialized),
@@ -143,16 +154,16 @@ class Server(LanguageServer):
         """End what runs in the background."""
         for task in list(self._background):
             task.cancel()
+        self.status.close()
         await self.host.close()
         self._ledger.close()
 
     def _initialize(self, params: types.InitializeParams) -> None:
         self.watch_editor(params.process_id)
         self.documents = DocumentStore(PositionEncoding(self.workspace.position_encoding or PositionEncoding.UTF16))
-        options = params.initialization_options
-        if isinstance(options, dict):
-            self.wants_stats = options.get(_STATS_OPTION) is True
-        self._from_options = settings.read(options, also_known=frozenset({_STATS_OPTION}))
+        given = params.initialization_options
+        self.options = options.read(given)
+        self._from_options = settings.read(given, also_known=options.KNOWN)
         self._start_messages = (*self._start_messages, *filter(None, [self._from_options.warning]))
         self._settle()
 
@@ -160,6 +171,8 @@ class Server(LanguageServer):
         for message in self._start_messages:
             self.show(message, types.MessageType.Warning)
         self._start_messages = ()
+        if self.options.status:
+            self.status.subscribe(lambda now: self.protocol.notify_plain(status.CHANGED, msgspec.to_builtins(now)))
         self._in_background(self._watch_configuration())
         self._in_background(self._read_configuration())
 
@@ -210,6 +223,7 @@ class Server(LanguageServer):
     def _settle(self) -> None:
         completion = self._from_workspace.above(self._from_options.above(self._user.completion))
         self.completion = msgspec.structs.replace(completion, enabled=completion.enabled and self._usable)
+        self.status.changed()
 
     # --------------------------------------------------------------------------------------- what the client sees
 
@@ -218,6 +232,9 @@ class Server(LanguageServer):
         message = self.troubles.tell(error)
         if message is not None:
             self.show(message, types.MessageType.Error)
+
+    async def _tell_status(self, request_id: messages.RequestId, params: object) -> object:
+        return msgspec.to_builtins(self.status.current)
 
     def _host_is_ready(self, status: HostStatus) -> None:
         """Say once for each host that it answers with another model than the settings name."""

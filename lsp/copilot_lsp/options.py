@@ -1,0 +1,28 @@
+"""What a client says of itself in ``initializationOptions``, beside the settings. No I/O."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+_OWN = {"completionStats": "stats", "status": "status", "streams": "streams", "review": "review"}
+_COPILOT = ("editorInfo", "editorPluginInfo")
+
+KNOWN = frozenset({*_OWN, *_COPILOT, "copilotIntegrationId"})
+"""Names that are no settings."""
+
+
+class ClientOptions(NamedTuple):
+    """``stats``, ``status``, ``streams``: it wants these notifications. ``review``: it shows proposals as a diff and
+    applies them itself. ``copilot``: it was written for Copilot's language server."""
+
+    stats: bool = False
+    status: bool = False
+    streams: bool = False
+    review: bool = False
+    copilot: bool = False
+
+
+def read(given: object) -> ClientOptions:
+    if not isinstance(given, Mapping):
+        return ClientOptions()
+    own = {field: given.get(name) is True for name, field in _OWN.items()}
+    return ClientOptions(**own, copilot=any(isinstance(given.get(name), Mapping) for name in _COPILOT))
