@@ -538,6 +538,9 @@ For no CLOSERS it is t."
     (when (consp indices)
       (dolist (index indices)
         (put-text-property index (1+ index) 'face 'default text)))
+    ;; A line end has no cell that the cursor could be on.
+    (when (string-prefix-p "\n" text)
+      (setq text (concat " " text)))
     (put-text-property 0 1 'cursor t text)
     text))
 
