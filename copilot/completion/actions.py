@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from copilot.completion.moment import Moment
 from copilot.completion.suggestion import Suggestion
+from copilot.completion.traces import Origin
 from copilot.serve.api import InfillBody
 
 
@@ -13,6 +14,7 @@ class Start(NamedTuple):
 
     generation: int
     body: InfillBody
+    origin: Origin
     invoked: bool = False
 
 

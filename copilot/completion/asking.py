@@ -8,6 +8,7 @@ from copilot.completion.offers import Offers
 from copilot.completion.run import Kind, Run
 from copilot.completion.speed import Speed
 from copilot.completion.suggestion import End
+from copilot.completion.traces import Origin
 from copilot.config.settings import CompletionSettings
 from copilot.context.request import CaretPlace
 from copilot.serve.api import InfillBody, Lane
@@ -67,7 +68,8 @@ class Asking:
             seed=seed,
             deadline_ms=_INVOKED_DEADLINE_MS if invoked else _DEADLINE_MS,
         )
-        return [Start(run.generation, body, invoked)]
+        origin = Origin(kind, prompt.request, spot.line, prompt.gave_up)
+        return [Start(run.generation, body, origin, invoked)]
 
     def stop(self, runs: Sequence[Run]) -> list[Action]:
         """Nobody wants more of ``runs``; whole lines that they made are remembered."""

@@ -12,10 +12,12 @@ from typing import NamedTuple, Protocol, TypeAlias
 from copilot.client.stats import StreamStats
 from copilot.completion.actions import Action, Answer, Grow, Note, Start, Stop
 from copilot.completion.framing import ModelFacts
+from copilot.completion.life import generation_of
 from copilot.completion.moment import Moment
 from copilot.completion.session import Session
 from copilot.completion.speed import Speed
 from copilot.completion.suggestion import Suggestion
+from copilot.completion.traces import Trace, Traces
 from copilot.config.settings import CompletionSettings
 from copilot.errors import SlipstreamError
 from copilot.serve.api import DoneData, InfillBody, ProgressData, StartData, TokenData
@@ -93,7 +95,7 @@ class Completer:
         self._requests: dict[int, _Asked] = {}
         self._last_request = 0
         self._streams: dict[int, asyncio.Task[None]] = {}
-        self._stats: dict[int, StreamStats] = {}
+        self._traces = Traces()
         self._timer: asyncio.TimerHandle | None = None
 
     def configure(self, settings: CompletionSettings) -> None:
@@ -145,8 +147,12 @@ class Completer:
 
     async def _answered(self, future: "asyncio.Future[Answer]") -> tuple[tuple[Suggestion, ...] | None, Facts]:
         answer = await future
-        stats = self._stats.get(answer.generation) if answer.generation is not None else None
-        return answer.suggestions, Facts(stats, answer.gave_up)
+        trace = self._traces.get(answer.generation)
+        return answer.suggestions, Facts(None if trace is None else trace.stats, answer.gave_up)
+
+    def trace(self, suggestion: str) -> Trace | None:
+        """How the suggestion with this id came about; None where that is not known any more."""
+        return self._traces.get(generation_of(suggestion))
 
     def _leave(self, number: int, *, cancelled: bool) -> None:
         # Not a part of the task: one that is cancelled before it began runs none of its code.
@@ -206,10 +212,8 @@ class Completer:
 
     def _start(self, start: Start) -> None:
         generation = start.generation
-        # Only the last few: an answer that comes from memory tells of the stream that made it.
-        self._stats = dict(list(self._stats.items())[-8:])
-        self._stats[generation] = StreamStats()
-        task = asyncio.create_task(self._stream(start), name=f"generation {generation}")
+        trace = self._traces.begin(generation, start.origin)
+        task = asyncio.create_task(self._stream(start, trace), name=f"generation {generation}")
         self._streams[generation] = task
         task.add_done_callback(lambda _task: self._streams.pop(generation, None))
 
@@ -217,18 +221,18 @@ class Completer:
         if (task := self._streams.get(generation)) is not None:
             task.cancel()
 
-    async def _stream(self, start: Start) -> None:
+    async def _stream(self, start: Start, trace: Trace) -> None:
         """Feed the session what comes. The stream closes when this task is cancelled, and the engine stops."""
         generation, session = start.generation, self._session
         for last_try in (False, True):
             try:
-                if await self._follow(start):
+                if await self._follow(start, trace):
                     return
                 break
             except SlipstreamError as error:
                 session.restarted()
                 self._link.failed(error)
-                if last_try or error.code not in _GONE or self._stats[generation].generated_tokens:
+                if last_try or error.code not in _GONE or trace.stats.generated_tokens:
                     break
             except Exception as error:
                 # Who waits gets an answer, whatever went wrong.
@@ -237,18 +241,18 @@ class Completer:
                 return
         self._do(session.failed(generation, self._now()))
 
-    async def _follow(self, start: Start) -> bool:
+    async def _follow(self, start: Start, trace: Trace) -> bool:
         """Whether there was a host to ask."""
-        generation, session, stats = start.generation, self._session, self._stats[start.generation]
+        generation, session = start.generation, self._session
         host = await self._link.host(invoked=start.invoked)
         if host is None:
             return False
         session.sent(generation, self._now())
         async with host.infill(start.body) as events:
             async for event in events:
-                stats.add(event)
+                trace.add(event)
                 if isinstance(event, TokenData):
-                    if stats.generated_tokens == 1:
+                    if trace.stats.generated_tokens == 1:
                         self._link.answered()
                     if generation in session.running:
                         self._do(session.text(generation, event.text, self._now()))
