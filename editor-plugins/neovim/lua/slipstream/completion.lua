@@ -1,0 +1,454 @@
+-- Suggestions while someone types: asks the server, keeps what is shown in step with the text, takes it.
+--
+-- `shown` is on the screen and always fits the text and the caret: every event that changes either passes `sync` before
+-- Neovim draws. `asked` is the one request that counts; an answer to any other, or for another state of the text, is
+-- dropped.
+local client = require("slipstream.client")
+local config = require("slipstream.config")
+local ghost = require("slipstream.ghost")
+local text = require("slipstream.text")
+
+local M = {}
+
+local api = vim.api
+local INVOKED, AUTOMATIC = 1, 2
+
+local shown, asked, last, pending
+local shown_id
+local ask_timer, rest_timer = vim.loop.new_timer(), vim.loop.new_timer()
+
+-- ---------------------------------------------------------------------------------------------- where we are
+
+local function place()
+  local cursor = api.nvim_win_get_cursor(0)
+  local buffer = api.nvim_get_current_buf()
+  return { buffer = buffer, tick = api.nvim_buf_get_changedtick(buffer), row = cursor[1] - 1, column = cursor[2] }
+end
+
+local function same(one, other)
+  return one.buffer == other.buffer
+    and one.tick == other.tick
+    and one.row == other.row
+    and one.column == other.column
+end
+
+local function inserting()
+  return api.nvim_get_mode().mode:sub(1, 1) == "i"
+end
+
+local function line_at(buffer, row)
+  return api.nvim_buf_get_lines(buffer, row, row + 1, false)[1] or ""
+end
+
+-- -------------------------------------------------------------------------------------------------- showing
+
+local function tell(method, params, buffer)
+  local server = client.ready(buffer)
+  if server then
+    client.tell(server, method, params)
+  end
+end
+
+local function id_of(item)
+  local argument = item.command and item.command.arguments and item.command.arguments[1]
+  return type(argument) == "table" and argument.id or nil
+end
+
+local function hide()
+  if shown then
+    ghost.clear(shown.buffer)
+    shown = nil
+  end
+end
+
+--- Draw `shown`, and say once for each suggestion that it is seen.
+local function show(suggestion)
+  shown = suggestion
+  ghost.draw(shown.buffer, shown.row, shown.column, shown.text, shown.over)
+  local id = id_of(shown.item)
+  if id ~= shown_id or id == nil then
+    shown_id = id
+    tell("textDocument/didShowCompletion", { item = shown.item }, shown.buffer)
+  end
+end
+
+--- What `item` says for this place: its text from the caret on and how many bytes right of it that replaces.
+--- nil where it does not fit.
+local function fit(item, here, encoding)
+  local line = line_at(here.buffer, here.row)
+  local whole = item.insertText:gsub("\r\n", "\n")
+  local over, consumed = 0, 0
+  if item.range then
+    local first, past = item.range.start, item.range["end"]
+    if first.line ~= here.row or past.line ~= here.row then
+      return nil
+    end
+    local from = text.byte_column(line, first.character, encoding)
+    local before = line:sub(from + 1, here.column)
+    if from > here.column or whole:sub(1, #before) ~= before then
+      return nil
+    end
+    consumed = #before
+    over = math.max(0, text.byte_column(line, past.character, encoding) - here.column)
+  end
+  if #whole == consumed then
+    return nil
+  end
+  return {
+    buffer = here.buffer,
+    tick = here.tick,
+    row = here.row,
+    column = here.column,
+    head = line:sub(1, here.column),
+    kept = line:sub(here.column + over + 1),
+    line_count = api.nvim_buf_line_count(here.buffer),
+    item = item,
+    whole = whole,
+    consumed = consumed,
+    text = whole:sub(consumed + 1),
+    over = over,
+  }
+end
+
+--- Whether `new` says less than what is shown, as the first lines of a stream do that was asked for anew.
+local function says_less(new)
+  return shown and shown.over == new.over and #new.text < #shown.text and vim.startswith(shown.text, new.text)
+end
+
+local function take(items, here, encoding, options)
+  if shown and shown.chosen and not options.invoked then
+    -- Someone leafed to it. What the server likes better must not take its place.
+    return
+  end
+  local fitting = {}
+  for _, item in ipairs(items) do
+    fitting[#fitting + 1] = fit(item, here, encoding)
+  end
+  if #fitting == 0 then
+    if options.final then
+      hide()
+    end
+    return
+  end
+  if not options.final and says_less(fitting[1]) then
+    return
+  end
+  local index = options.step and options.final and (options.step % #fitting) + 1 or 1
+  for number, suggestion in ipairs(fitting) do
+    suggestion.all, suggestion.index, suggestion.invoked = fitting, number, options.invoked
+  end
+  fitting[index].chosen = index > 1
+  show(fitting[index])
+  if options.step and options.final and #fitting == 1 then
+    api.nvim_echo({ { "Slipstream: there is no other suggestion" } }, false, {})
+  end
+end
+
+-- --------------------------------------------------------------------------------------------------- asking
+
+local function cancel()
+  ask_timer:stop()
+  if asked then
+    asked.cancel()
+    asked = nil
+  end
+end
+
+--- Ask the server about the caret. `step`: which of several suggestions to show, counted from the first.
+local function ask(kind, step)
+  local here = place()
+  local server = client.ready(here.buffer)
+  if not server or not inserting() or not client.wanted(here.buffer) or vim.fn.reg_executing() ~= "" then
+    return
+  end
+  local encoding = server.offset_encoding
+  local params = vim.lsp.util.make_position_params(0, encoding)
+  params.context = { triggerKind = kind }
+  local this = { invoked = kind == INVOKED, step = step }
+  local function holds()
+    return asked == this and inserting() and same(here, place())
+  end
+  -- The server sees by itself that an older request has lost its point, so it is not cancelled.
+  asked = this
+  this.cancel = client.request_growing(server, "textDocument/inlineCompletion", params, function(value)
+    if holds() then
+      take(value.items, here, encoding, { invoked = this.invoked, step = step })
+    end
+  end, function(err, result)
+    local holding = holds()
+    if asked == this then
+      asked = nil
+    end
+    if holding and not err and type(result) == "table" then
+      take(result.items or result, here, encoding, { invoked = this.invoked, step = step, final = true })
+    end
+  end, here.buffer)
+end
+
+local function ask_soon()
+  ask_timer:stop()
+  -- Even without a delay not before the key itself is drawn.
+  ask_timer:start(config.values.debounce_ms, 0, vim.schedule_wrap(function()
+    ask(AUTOMATIC)
+  end))
+end
+
+--- The caret stays here without an edit: the server may read ahead.
+local function rest_soon()
+  rest_timer:stop()
+  rest_timer:start(config.values.rest_ms, 0, vim.schedule_wrap(function()
+    local here = place()
+    local server = client.ready(here.buffer)
+    local experimental = server and server.server_capabilities.experimental
+    if server and client.wanted(here.buffer) and experimental and experimental.slipstream then
+      local params = vim.lsp.util.make_position_params(0, server.offset_encoding)
+      client.tell(server, "slipstream/didMoveCaret", params)
+    end
+  end))
+end
+
+-- --------------------------------------------------------------------------------------- keeping in step
+
+--- What was typed since `shown` was right, if it is how the suggestion begins; else nil.
+local function typed_since(here)
+  if here.buffer ~= shown.buffer or here.row < shown.row then
+    return nil
+  end
+  local rows = here.row - shown.row
+  if api.nvim_buf_line_count(here.buffer) ~= shown.line_count + rows then
+    return nil
+  end
+  if rows == 0 and here.column < shown.column then
+    return nil
+  end
+  if line_at(here.buffer, shown.row):sub(1, #shown.head) ~= shown.head then
+    return nil
+  end
+  local pieces = api.nvim_buf_get_text(here.buffer, shown.row, shown.column, here.row, here.column, {})
+  local typed = table.concat(pieces, "\n")
+  return vim.startswith(shown.text, typed) and typed or nil
+end
+
+--- Move `shown` along with what was typed; false where it does not fit any more.
+local function follow(here)
+  local typed = typed_since(here)
+  if not typed or #typed == #shown.text then
+    return false
+  end
+  local line = line_at(here.buffer, here.row)
+  local tail = line:sub(here.column + 1)
+  local left = shown.text:sub(#typed + 1)
+  -- Between the caret and what the suggestion leaves alone an editor may have put closers, or typing taken them.
+  local over = #tail - #shown.kept
+  if over < 0 or tail:sub(over + 1) ~= shown.kept or not text.is_within(tail:sub(1, over), left) then
+    return false
+  end
+  show(vim.tbl_extend("force", shown, {
+    tick = here.tick,
+    row = here.row,
+    column = here.column,
+    head = line:sub(1, here.column),
+    line_count = api.nvim_buf_line_count(here.buffer),
+    consumed = shown.consumed + #typed,
+    text = left,
+    over = over,
+    all = false,
+  }))
+  return true
+end
+
+--- Bring what is shown in line with the text and the caret, and ask again where something was typed.
+local function sync()
+  local here = place()
+  if last and same(last, here) then
+    return
+  end
+  local edited = not last or last.buffer ~= here.buffer or last.tick ~= here.tick
+  last = here
+  if not edited then
+    hide()
+    cancel()
+    return rest_soon()
+  end
+  if shown and not follow(here) then
+    hide()
+  end
+  ask_soon()
+end
+
+local function leave()
+  if shown then
+    tell("slipstream/didDismissCompletion", { item = shown.item }, shown.buffer)
+  end
+  hide()
+  cancel()
+  last = nil
+end
+
+-- --------------------------------------------------------------------------------------------------- taking
+
+--- The suggestion at the caret; nil where none is visible there.
+local function visible()
+  if shown and inserting() and same(shown, place()) then
+    return shown
+  end
+  return nil
+end
+
+--- Put the first `length` bytes of what is shown into the text.
+local function put(length)
+  local this = visible()
+  if not this then
+    return
+  end
+  local chunk, left = this.text:sub(1, length), this.text:sub(length + 1)
+  local over = line_at(this.buffer, this.row):sub(this.column + 1, this.column + this.over)
+  local dropped = 0
+  while not text.is_within(over:sub(dropped + 1), left) do
+    dropped = dropped + 1
+  end
+  local lines = text.lines(chunk)
+  api.nvim_buf_set_text(this.buffer, this.row, this.column, this.row, this.column + dropped, lines)
+  local column = #lines[#lines] + (#lines == 1 and this.column or 0)
+  api.nvim_win_set_cursor(0, { this.row + #lines, column })
+  local taken = this.whole:sub(1, this.consumed + length)
+  if left == "" then
+    hide()
+    local server, command = client.ready(this.buffer), this.item.command
+    if server and command then
+      local params = { command = command.command, arguments = command.arguments }
+      client.request(server, "workspace/executeCommand", params, function() end, this.buffer)
+    end
+  else
+    local _, line_ends = taken:gsub("\n", "")
+    local crlf = this.item.insertText:find("\r\n", 1, true) and line_ends or 0
+    local params = { item = this.item, acceptedLength = text.utf16_length(taken) + crlf }
+    tell("textDocument/didPartiallyAcceptCompletion", params, this.buffer)
+  end
+  sync()
+end
+
+--- Run by the keys that `accept_part` presses.
+function M.put_pending()
+  local length = pending
+  pending = nil
+  if length then
+    put(length)
+  end
+end
+
+-- CTRL-G u ends the undo step before and after.
+local press = api.nvim_replace_termcodes(
+  "<C-G>u<Cmd>lua require('slipstream.completion').put_pending()<CR><C-G>u",
+  true,
+  false,
+  true
+)
+
+--- Take as much of the suggestion as `part` cuts off. False where none is visible at the caret.
+local function accept_part(part)
+  local this = visible()
+  if not this then
+    return false
+  end
+  pending = #part(this.text)
+  -- At the front of what is typed already: the next key comes after the suggestion.
+  api.nvim_feedkeys(press, "in", false)
+  return true
+end
+
+-- --------------------------------------------------------------------------------------------------- public
+
+function M.accept()
+  return accept_part(function(whole)
+    return whole
+  end)
+end
+
+function M.accept_word()
+  return accept_part(text.first_word)
+end
+
+function M.accept_line()
+  return accept_part(text.first_line)
+end
+
+function M.dismiss()
+  if not visible() then
+    return false
+  end
+  tell("slipstream/didDismissCompletion", { item = shown.item }, shown.buffer)
+  hide()
+  cancel()
+  return true
+end
+
+--- Show another suggestion for this place, `step` further on; asks for several first where there is only one.
+function M.cycle(step)
+  local this = visible()
+  if not this then
+    return false
+  end
+  if this.invoked and this.all and #this.all > 1 then
+    local next = this.all[(this.index - 1 + step) % #this.all + 1]
+    next.chosen = true
+    show(next)
+  else
+    ask(INVOKED, step)
+  end
+  return true
+end
+
+--- Ask explicitly.
+function M.trigger()
+  ask(INVOKED)
+  return true
+end
+
+--- What is visible at the caret, as text; nil where nothing is.
+function M.visible_text()
+  local this = visible()
+  return this and this.text
+end
+
+--- Forget everything; used when suggestions are switched off.
+function M.stop()
+  hide()
+  cancel()
+  last = nil
+end
+
+--- Follow what happens in buffers. `group`: an augroup.
+function M.listen(group)
+  local function on(events, callback)
+    api.nvim_create_autocmd(events, { group = group, callback = callback, desc = "Slipstream: ghost text" })
+  end
+  on({ "TextChangedI", "TextChangedP", "CursorMovedI" }, function(event)
+    if client.of(event.buf) then
+      sync()
+    end
+  end)
+  on("InsertEnter", function(event)
+    if client.of(event.buf) then
+      last = nil
+      -- The mode is not insert yet.
+      vim.schedule(function()
+        if inserting() then
+          sync()
+        end
+      end)
+    end
+  end)
+  on({ "InsertLeave", "BufLeave", "WinLeave" }, leave)
+  on({ "CursorMoved", "BufEnter" }, function(event)
+    if client.of(event.buf) then
+      rest_soon()
+    end
+  end)
+  on("BufEnter", function(event)
+    tell("textDocument/didFocus", { textDocument = vim.lsp.util.make_text_document_params(event.buf) }, event.buf)
+  end)
+  on("LspAttach", rest_soon)
+end
+
+return M
