@@ -54,7 +54,7 @@ export class Connection implements vscode.Disposable {
   /** Start `program`; whether it runs now. What is wrong is shown. */
   async start(program: string): Promise<boolean> {
     await this.stop();
-    const host = vscode.workspace.getConfiguration(SECTION).get("host", "").trim();
+    const host = vscode.workspace.getConfiguration(SECTION).get<string>("host", "").trim();
     const args = host === "" ? ["lsp"] : ["lsp", "--host", host];
     this.log.info(`Starting ${program} ${args.join(" ")}`);
     const client = new LanguageClient(

@@ -238,10 +238,10 @@ export class Ghost implements vscode.Disposable {
   }
 
   private converted(item: Suggestion): vscode.InlineCompletionItem {
-    const command = this.connection.client?.protocol2CodeConverter.asCommand;
+    const converter = this.connection.client?.protocol2CodeConverter;
     const converted = new vscode.InlineCompletionItem(textOf(item), this.rangeOf(item));
-    if (item.command !== undefined && command !== undefined) {
-      converted.command = command(item.command);
+    if (item.command !== undefined && converter !== undefined) {
+      converted.command = converter.asCommand(item.command);
     }
     return converted;
   }

@@ -29,7 +29,7 @@ type Entry = vscode.QuickPickItem & { command?: string };
 
 export async function menu(connection: Connection): Promise<void> {
   const document = vscode.window.activeTextEditor?.document;
-  const enabled = vscode.workspace.getConfiguration("slipstream").get("enabled", true);
+  const enabled = vscode.workspace.getConfiguration("slipstream").get<boolean>("enabled", true);
   const { tooltip } = shown(connection.status, enabledFor(document));
   const entries: Entry[] = [
     { label: tooltip[0] ?? "Ready", kind: vscode.QuickPickItemKind.Separator },

@@ -7,12 +7,12 @@ import { toggled } from "./settings";
 export function enabledFor(document: vscode.TextDocument | undefined): boolean {
   const configuration = vscode.workspace.getConfiguration(SECTION);
   const off = configuration.get<string[]>("disabledLanguages", []);
-  return configuration.get("enabled", true) && (document === undefined || !off.includes(document.languageId));
+  return configuration.get<boolean>("enabled", true) && (document === undefined || !off.includes(document.languageId));
 }
 
 export async function toggle(target: vscode.ConfigurationTarget): Promise<void> {
   const configuration = vscode.workspace.getConfiguration(SECTION);
-  await configuration.update("enabled", !configuration.get("enabled", true), target);
+  await configuration.update("enabled", !configuration.get<boolean>("enabled", true), target);
 }
 
 export async function toggleLanguage(): Promise<void> {
