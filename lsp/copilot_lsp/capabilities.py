@@ -4,7 +4,7 @@ from lsprotocol import types
 
 from copilot_lsp.commands import Commands
 
-_EXTENSIONS = ("caret", "partialResults", "life", "status")
+_EXTENSIONS = ("caret", "partialResults", "life", "status", "why")
 
 
 def announce(capabilities: types.ServerCapabilities, commands: Commands) -> None:

@@ -17,6 +17,7 @@ from copilot.text.spot import Spot
 from copilot_lsp.caret import Caret, locate
 from copilot_lsp.link import CompletionLink
 from copilot_lsp.messages import DidMoveCaretParams, InlineCompletionParams, Json, RequestId
+from copilot_lsp.why import WhyParams, explain
 
 if TYPE_CHECKING:
     from copilot_lsp.server import Server
@@ -33,6 +34,7 @@ class InlineCompletions:
         self._completers: dict[str, Completer] = {}
         self._speed = Speed()
         self._given_up_told: set[str] = set()
+        self._last_shown = ""
 
     def edited(self, document: Document, changes: Sequence[Change]) -> None:
         if self._document(document.uri) is None:
@@ -64,6 +66,7 @@ class InlineCompletions:
 
     def chosen(self, suggestion: str) -> None:
         if (completer := self._of(suggestion)) is not None:
+            self._last_shown = suggestion
             completer.chosen(suggestion)
 
     def accepted(self, suggestion: str, length: int | None = None) -> None:
@@ -73,6 +76,13 @@ class InlineCompletions:
     def dismissed(self, suggestion: str) -> None:
         if (completer := self._of(suggestion)) is not None:
             completer.dismissed(suggestion)
+
+    async def why(self, request_id: RequestId, params: WhyParams | None) -> Json | None:
+        """How a suggestion came about; null where that is not known any more."""
+        suggestion = (params.id if params is not None else None) or self._last_shown
+        completer = self._of(suggestion)
+        trace = None if completer is None else completer.trace(suggestion)
+        return None if trace is None else explain(suggestion, trace)
 
     def _of(self, suggestion: str) -> Completer | None:
         """The completer that made the suggestion of this id, while its document is open."""
@@ -91,6 +101,7 @@ class InlineCompletions:
         token, protocol = params.partial_result_token, server.protocol
 
         def grow(suggestions: Sequence[Suggestion]) -> None:
+            self._last_shown = suggestions[0].id
             value = {"token": token, "value": caret.answer(suggestions)}
             protocol.notify_plain(types.PROGRESS, value, droppable=True)
 
@@ -112,6 +123,8 @@ class InlineCompletions:
             self._server.status.measured(facts.stats)
         if self._server.options.stats and facts.stats is not None:
             self._server.protocol.notify_plain(STATS, _told(request_id, facts))
+        if suggestions:
+            self._last_shown = suggestions[0].id
         return None if suggestions is None else caret.answer(suggestions)
 
     def _tell_what_was_given_up(self, facts: Facts) -> None:

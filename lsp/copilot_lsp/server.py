@@ -22,7 +22,7 @@ from copilot.serve.api import HostStatus
 from copilot.text.document import Change
 from copilot.text.position import PositionEncoding
 from copilot.text.store import DocumentStore
-from copilot_lsp import messages, options, settings, status
+from copilot_lsp import messages, options, settings, status, why
 from copilot_lsp.capabilities import announce
 from copilot_lsp.commands import Commands
 from copilot_lsp.host import HostLink
@@ -87,6 +87,7 @@ class Server(LanguageServer):
             types.TEXT_DOCUMENT_INLINE_COMPLETION: PlainRequest(messages.InlineCompletionParams, self.inline.complete),
             types.WORKSPACE_EXECUTE_COMMAND: PlainRequest(messages.ExecuteCommandParams, self.commands.execute),
             status.REQUEST: PlainRequest(Any, self._tell_status),
+            why.REQUEST: PlainRequest(why.WhyParams | None, self.inline.why),
         }
         self.protocol.plain_notifications |= {
             types.INITIALIZED: PlainNotification(Any, self._initialized),
