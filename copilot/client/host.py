@@ -130,11 +130,13 @@ class HostClient:
     """One client for all documents; its streams run side by side. Close it with :meth:`aclose`.
 
     ``settings``: nothing of them is needed to talk; a host reads its own. ``socket``: when it is not the usual one.
-    ``host_options``: options of ``slipstream`` itself (``--config FILE``) for a host that is started here.
+    ``host_options``: options of ``slipstream`` itself (``--config FILE``) for a host that is started here. ``spawn``
+    False: none is started; ``socket`` leads to one that someone else runs.
     """
 
-    def __init__(self, *, socket: Path | None = None, host_options: Sequence[str] = ()) -> None:
+    def __init__(self, *, socket: Path | None = None, host_options: Sequence[str] = (), spawn: bool = True) -> None:
         self._host_options = tuple(host_options)
+        self._spawns = spawn
         self._http = UnixHttp(socket or paths.host_socket(), silence_seconds=SILENCE_SECONDS)
 
     async def aclose(self) -> None:
@@ -223,6 +225,8 @@ class HostClient:
         spawned: subprocess.Popen[bytes] | None = None
         spawned_at = 0.0
         while not await self._live():
+            if not self._spawns:
+                raise _not_there()
             now = time.monotonic()
             if now > give_up or (spawned is not None and (spawned.returncode or 0) != 0):
                 raise _not_started(holder())
@@ -271,7 +275,7 @@ class HostClient:
             async with self._http.request("GET", "/health/live", None) as response:
                 return response.status == 200
         except ConnectionLostError as error:
-            if error.loss is Loss.SILENT and (process := holder()):
+            if error.loss is Loss.SILENT and self._spawns and (process := holder()):
                 # Another one could not take its place.
                 raise _not_started(process) from None
             return False
@@ -307,6 +311,15 @@ class HostClient:
 def _absolute_folders() -> dict[str, str]:
     """Of the variables that name our folders, those that are set: the host runs elsewhere and must mean the same."""
     return {name: str(Path(value).absolute()) for name in _FOLDERS if (value := os.environ.get(name))}
+
+
+def _not_there() -> SlipstreamError:
+    return SlipstreamError(
+        "No engine host answers on the socket that was given.",
+        hint="Start `slipstream serve` where it is to run, and the connection that forwards its socket.",
+        code="host_not_there",
+        retryable=True,
+    )
 
 
 def _not_started(process: int | None) -> SlipstreamError:

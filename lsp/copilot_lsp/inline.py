@@ -37,7 +37,7 @@ class InlineCompletions:
         self._last_shown = ""
 
     def edited(self, document: Document, changes: Sequence[Change]) -> None:
-        if self._document(document.uri) is None:
+        if self.document(document.uri) is None:
             # Completion was switched off meanwhile: nothing may be prefilled either.
             self.closed(document.uri)
         elif (completer := self._completers.get(document.uri)) is not None:
@@ -46,7 +46,7 @@ class InlineCompletions:
     def moved(self, params: DidMoveCaretParams) -> None:
         """The caret rests somewhere: prefill there, so that the first key is answered soon."""
         server, uri = self._server, params.text_document.uri
-        document = self._document(uri)
+        document = self.document(uri)
         if document is not None:
             line, column = document.split_at(params.position, server.documents.encoding)
             self._completer(uri).moved(Spot(document, line, column), path=server.shown_path(uri))
@@ -59,7 +59,7 @@ class InlineCompletions:
 
     def focused(self, uri: str) -> None:
         """Someone looks at this document: the model may be loaded, and where the caret is known, a prompt prefilled."""
-        if self._document(uri) is not None:
+        if self.document(uri) is not None:
             self._server.host.start()
             if (completer := self._completers.get(uri)) is not None:
                 completer.focused()
@@ -94,7 +94,7 @@ class InlineCompletions:
     def complete(self, request_id: RequestId, params: InlineCompletionParams) -> Awaitable[Json | None]:
         """Take what the answer depends on before the next message can change it; answer later."""
         server, uri = self._server, params.text_document.uri
-        document = self._document(uri)
+        document = self.document(uri)
         caret = None if document is None else locate(document, params, server.documents.encoding)
         if caret is None:
             return _nothing()
@@ -141,7 +141,7 @@ class InlineCompletions:
         note = {"type": types.MessageType.Log.value, "message": message}
         self._server.protocol.notify_plain(types.WINDOW_LOG_MESSAGE, note)
 
-    def _document(self, uri: str) -> Document | None:
+    def document(self, uri: str) -> Document | None:
         """None where nothing is completed."""
         completion = self._server.completion
         try:

@@ -8,6 +8,7 @@ import argparse
 import gc
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stdio", action="store_true", help="talk on standard input and output; it always does, clients may say so"
     )
+    # What clients made for Copilot's or VS Code's servers say; the process is named in `initialize` too.
+    parser.add_argument("--clientProcessId", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--host",
+        metavar="ADDRESS",
+        help="unix:/path/to.sock: talk to the engine host behind this socket, and start none",
+    )
     parser.add_argument(
         "--log-level",
         choices=["error", "warning", "info", "debug"],
@@ -30,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve one editor until it leaves. 0: it said goodbye as the protocol asks (shutdown, exit), 1: it did not."""
+    socket = socket_of(args.host)
     if os.isatty(0):
         sys.stderr.write("slipstream lsp: waiting for an editor's messages on standard input; editors start this.\n")
     from copilot_lsp.transport import claim_stdio
@@ -44,13 +53,40 @@ def run(args: argparse.Namespace) -> int:
     from copilot_lsp.logs import set_up_logging
 
     set_up_logging(args.log_level)
-    server = _server(args)
+    server = _server(args, socket)
     gc.freeze()
     gc.enable()
     return asyncio.run(serve(server, reader, writer))
 
 
-def _server(args: argparse.Namespace) -> "Server":
+def script() -> int:
+    """``slipstream-language-server``: ``slipstream lsp``, for configurations that hold only a path."""
+    from copilot import __version__
+    from copilot.cli import main
+
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"{__version__}\n")
+        return 0
+    return main(["lsp", *sys.argv[1:]])
+
+
+def socket_of(address: str | None) -> Path | None:
+    """The socket that ``--host`` names; None without it. Raises ``SlipstreamError`` for any other address."""
+    if address is None:
+        return None
+    kind, _, path = address.partition(":")
+    if kind != "unix" or not path.startswith("/"):
+        from copilot.errors import SlipstreamError
+
+        raise SlipstreamError(
+            f"--host {address} names no engine host.",
+            hint="It takes unix:/path/to.sock, an absolute path to a host's socket.",
+            code="bad_host_address",
+        )
+    return Path(path)
+
+
+def _server(args: argparse.Namespace, socket: Path | None) -> "Server":
     from copilot.config.load import as_options, load
     from copilot.errors import SlipstreamError
     from copilot_lsp.server import Server
@@ -58,7 +94,7 @@ def _server(args: argparse.Namespace) -> "Server":
     host_options = as_options(args.config_file, args.overrides)
     try:
         loaded = load(args.config_file, args.overrides)
-        server = Server(loaded.settings, start_messages=loaded.warnings, host_options=host_options)
+        server = Server(loaded.settings, start_messages=loaded.warnings, host_options=host_options, host_socket=socket)
     except SlipstreamError as error:
         # An editor that is told why has a server; one whose server does not start has a riddle.
         message = f"{error} No completions come until it is corrected and the language server started again."

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from copilot_lsp import settings
+
 _OWN = {"completionStats": "stats", "status": "status", "streams": "streams", "review": "review"}
 _COPILOT = ("editorInfo", "editorPluginInfo")
-
-KNOWN = frozenset({*_OWN, *_COPILOT, "copilotIntegrationId"})
-"""Names that are no settings."""
 
 
 class ClientOptions(NamedTuple):
@@ -19,6 +18,13 @@ class ClientOptions(NamedTuple):
     streams: bool = False
     review: bool = False
     copilot: bool = False
+
+
+def known(given: object) -> frozenset[str]:
+    """Names in ``given`` that are no settings, and no mistakes: what a Copilot client says to Copilot's server is not
+    a mistake either."""
+    others = frozenset(given) - settings.KNOWN.keys() if read(given).copilot and isinstance(given, Mapping) else ()
+    return frozenset({*_OWN, *_COPILOT, "copilotIntegrationId", *others})
 
 
 def read(given: object) -> ClientOptions:

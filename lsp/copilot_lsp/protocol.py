@@ -21,7 +21,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
-from copilot_lsp import messages
+from copilot_lsp import messages, options
 from copilot_lsp.framing import Broken, Event, frame
 from copilot_lsp.initialize import essentials
 from copilot_lsp.messages import ErrorCode, Json, Refused, RequestId
@@ -203,6 +203,9 @@ class Protocol(LanguageServerProtocol):
 
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
+        if options.read(params.initialization_options).copilot and (general := params.capabilities.general):
+            # They count in UTF-16 whatever is agreed on, as Copilot's server does.
+            general.position_encodings = None
         result = yield from super().lsp_initialize(params)
         # pygls announces what is registered with it; what is plain never reaches it.
         self.announce(result.capabilities)

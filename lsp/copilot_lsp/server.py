@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from copilot.text.store import DocumentStore
 from copilot_lsp import messages, options, settings, status, why
 from copilot_lsp.capabilities import announce
 from copilot_lsp.commands import Commands
+from copilot_lsp.copilot import CopilotMethods, CopilotStatus
 from copilot_lsp.host import HostLink
 from copilot_lsp.inline import InlineCompletions
 from copilot_lsp.news import News
@@ -43,17 +44,24 @@ class Server(LanguageServer):
     """``user``: None where the user's settings cannot be read; nothing is completed then, because no host would start.
 
     ``start_messages``: what went wrong before there was a client to tell. ``host_options``: see ``HostClient``.
+    ``host_socket``: of a host that runs already; none is started then.
     """
 
     protocol: Protocol
 
     def __init__(
-        self, user: Settings | None, *, start_messages: Sequence[str] = (), host_options: Sequence[str] = ()
+        self,
+        user: Settings | None,
+        *,
+        start_messages: Sequence[str] = (),
+        host_options: Sequence[str] = (),
+        host_socket: Path | None = None,
     ) -> None:
         super().__init__("slipstream", __version__, protocol_cls=Protocol, converter_factory=default_converter)
         self._user = user or Settings()
         self._usable = user is not None
         self._host_options = tuple(host_options)
+        self._host_socket = host_socket
         self._start_messages = tuple(start_messages)
         self._from_options = settings.EditorSettings()
         self._from_workspace = settings.EditorSettings()
@@ -99,6 +107,7 @@ class Server(LanguageServer):
             DID_MOVE_CARET: PlainNotification(messages.DidMoveCaretParams, self.inline.moved),
         }
         self.news.register(self.commands, self.protocol.plain_notifications)
+        CopilotMethods(self).register(self.protocol.plain_requests)
 
     # ------------------------------------------------------------------------------------------------ documents
 
@@ -164,7 +173,7 @@ class Server(LanguageServer):
         self.documents = DocumentStore(PositionEncoding(self.workspace.position_encoding or PositionEncoding.UTF16))
         given = params.initialization_options
         self.options = options.read(given)
-        self._from_options = settings.read(given, also_known=options.KNOWN)
+        self._from_options = settings.read(given, also_known=options.known(given))
         self._start_messages = (*self._start_messages, *filter(None, [self._from_options.warning]))
         self._settle()
 
@@ -174,6 +183,8 @@ class Server(LanguageServer):
         self._start_messages = ()
         if self.options.status:
             self.status.subscribe(lambda now: self.protocol.notify_plain(status.CHANGED, msgspec.to_builtins(now)))
+        if self.options.copilot:
+            self.status.subscribe(CopilotStatus(self.protocol).tell)
         self._in_background(self._watch_configuration())
         self._in_background(self._read_configuration())
 
@@ -237,9 +248,14 @@ class Server(LanguageServer):
     async def _tell_status(self, request_id: messages.RequestId, params: object) -> object:
         return msgspec.to_builtins(self.status.current)
 
+    @property
+    def wanted_model(self) -> str:
+        """The completion model that the settings name."""
+        return self._user.model.completion
+
     def _host_is_ready(self, status: HostStatus) -> None:
         """Say once for each host that it answers with another model than the settings name."""
-        wanted = self._user.model.completion
+        wanted = self.wanted_model
         if status.model in {None, wanted} or status.pid == self._other_model_told:
             return
         self._other_model_told = status.pid
@@ -263,7 +279,7 @@ class Server(LanguageServer):
     def _connect(self) -> Any:
         from copilot.client.host import HostClient
 
-        return HostClient(host_options=self._host_options)
+        return HostClient(socket=self._host_socket, host_options=self._host_options, spawn=self._host_socket is None)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
