@@ -57,37 +57,37 @@ end
 
 --- Whether a suggestion is visible at the caret.
 function M.visible()
-  return require("slipstream.completion").visible_text() ~= nil
+  return require("slipstream.keys").suggestions().visible_text() ~= nil
 end
 
 --- Each of these is false where no suggestion is visible at the caret, and does nothing then.
 function M.accept()
-  return require("slipstream.completion").accept()
+  return require("slipstream.keys").suggestions().accept()
 end
 
 function M.accept_word()
-  return require("slipstream.completion").accept_word()
+  return require("slipstream.keys").suggestions().accept_word()
 end
 
 function M.accept_line()
-  return require("slipstream.completion").accept_line()
+  return require("slipstream.keys").suggestions().accept_line()
 end
 
 function M.dismiss()
-  return require("slipstream.completion").dismiss()
+  return require("slipstream.keys").suggestions().dismiss()
 end
 
 function M.next()
-  return require("slipstream.completion").cycle(1)
+  return require("slipstream.keys").suggestions().cycle(1)
 end
 
 function M.previous()
-  return require("slipstream.completion").cycle(-1)
+  return require("slipstream.keys").suggestions().cycle(-1)
 end
 
 --- Ask for suggestions here.
 function M.trigger()
-  return require("slipstream.completion").trigger()
+  return require("slipstream.keys").suggestions().trigger()
 end
 
 --- A short text for 'statusline': %{%v:lua.require'slipstream'.statusline()%}

@@ -1,12 +1,16 @@
 -- Keys in insert mode. Each does its work only where a suggestion is visible at the caret; else it does what it did
 -- before: the mapping that was there, or the key itself.
-local completion = require("slipstream.completion")
 local config = require("slipstream.config")
 
 local M = {}
 
 local api = vim.api
 M.prefix = "Slipstream: "
+
+--- What the keys work on.
+function M.suggestions()
+  return require(config.values.ghost == "native" and "slipstream.native" or "slipstream.completion")
+end
 
 local descriptions = {
   accept = "accept the suggestion",
@@ -43,7 +47,7 @@ local function indents()
   if api.nvim_get_current_line():sub(1, column):find("%S") then
     return false
   end
-  local space = (completion.visible_text() or ""):match("^[ \t]*")
+  local space = (M.suggestions().visible_text() or ""):match("^[ \t]*")
   return space:find("\t") ~= nil or #space >= vim.fn.shiftwidth()
 end
 
@@ -53,17 +57,25 @@ local actions = {
     if tab and (menu_has_the_key(mapped) or snippet_goes_on() or indents()) then
       return false
     end
-    return completion.accept()
+    return M.suggestions().accept()
   end,
-  accept_word = completion.accept_word,
-  accept_line = completion.accept_line,
-  dismiss = completion.dismiss,
-  trigger = completion.trigger,
+  accept_word = function()
+    return M.suggestions().accept_word()
+  end,
+  accept_line = function()
+    return M.suggestions().accept_line()
+  end,
+  dismiss = function()
+    return M.suggestions().dismiss()
+  end,
+  trigger = function()
+    return M.suggestions().trigger()
+  end,
   next = function()
-    return completion.cycle(1)
+    return M.suggestions().cycle(1)
   end,
   previous = function()
-    return completion.cycle(-1)
+    return M.suggestions().cycle(-1)
   end,
 }
 

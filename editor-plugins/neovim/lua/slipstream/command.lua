@@ -1,0 +1,75 @@
+-- `:Slipstream`: its words, and what they do.
+local ask = require("slipstream.ask")
+local client = require("slipstream.client")
+local completion = require("slipstream.completion")
+local status = require("slipstream.status")
+
+local M = {}
+
+local function echo(lines)
+  client.notify(table.concat(lines, "\n"))
+end
+
+local function switch(on, filetype)
+  filetype = filetype ~= "" and filetype or nil
+  client.switch(on, filetype)
+  if not on then
+    completion.stop()
+  end
+  echo({ ("suggestions are %s%s"):format(on and "on" or "off", filetype and " in " .. filetype or "") })
+end
+
+local commands = {
+  enable = function(filetype)
+    switch(true, filetype)
+  end,
+  disable = function(filetype)
+    switch(false, filetype)
+  end,
+  toggle = function(filetype)
+    switch(not client.is_on(filetype ~= "" and filetype or nil), filetype)
+  end,
+  status = function()
+    local server = client.ready(0)
+    if not server then
+      return echo({ "no language server runs for this buffer; `:checkhealth slipstream` looks for the cause" })
+    end
+    client.request(server, "slipstream/status", vim.empty_dict(), function(err, result)
+      echo(err and { err.message } or status.report(result))
+    end, vim.api.nvim_get_current_buf())
+  end,
+  why = ask.why,
+  restart = client.restart,
+  log = function()
+    vim.cmd.tabnew(vim.fn.fnameescape(vim.lsp.get_log_path()))
+  end,
+}
+
+local names = vim.list_extend(vim.tbl_keys(commands), vim.tbl_keys(ask.kinds))
+table.sort(names)
+
+--- Run `:Slipstream <word> [more]`.
+function M.run(call)
+  require("slipstream").ensure_setup()
+  local word, more = call.args:match("^(%S+)%s*(.-)%s*$")
+  if ask.kinds[word] then
+    ask.run(word, more, call)
+  elseif commands[word] then
+    commands[word](more)
+  else
+    client.notify(("there is no `:Slipstream %s`; it is one of %s"):format(word, table.concat(names, ", ")), vim.log.levels.ERROR)
+  end
+end
+
+function M.complete(lead, line)
+  local candidates = names
+  if line:match("^%S+%s+(%S+)%s") then
+    local second = line:match("^%S+%s+(%S+)%s")
+    candidates = vim.tbl_contains({ "enable", "disable", "toggle" }, second) and vim.fn.getcompletion(lead, "filetype") or {}
+  end
+  return vim.tbl_filter(function(name)
+    return vim.startswith(name, lead)
+  end, candidates)
+end
+
+return M
