@@ -173,7 +173,7 @@ end
 local function ready()
   local server = client.ready(api.nvim_get_current_buf())
   if not server then
-    client.notify("no language server runs for this buffer; `:checkhealth slipstream` looks for the cause", vim.log.levels.WARN)
+    client.notify(client.none_here, vim.log.levels.WARN)
   end
   return server
 end

@@ -13,6 +13,8 @@ local names_given = 0
 local told_missing = false
 local off = { everywhere = false, filetypes = {} }
 
+M.none_here = "no language server runs for this buffer; `:checkhealth slipstream` looks for the cause"
+
 local root_markers = { ".git", ".hg", "pyproject.toml", "package.json", "Cargo.toml", "go.mod" }
 
 --- A name that no other request of this Neovim has.

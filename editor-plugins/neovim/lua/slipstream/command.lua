@@ -32,7 +32,7 @@ local commands = {
   status = function()
     local server = client.ready(0)
     if not server then
-      return echo({ "no language server runs for this buffer; `:checkhealth slipstream` looks for the cause" })
+      return client.notify(client.none_here, vim.log.levels.WARN)
     end
     client.request(server, "slipstream/status", vim.empty_dict(), function(err, result)
       echo(err and { err.message } or status.report(result))
@@ -57,15 +57,17 @@ function M.run(call)
   elseif commands[word] then
     commands[word](more)
   else
-    client.notify(("there is no `:Slipstream %s`; it is one of %s"):format(word, table.concat(names, ", ")), vim.log.levels.ERROR)
+    local known = table.concat(names, ", ")
+    client.notify(("there is no `:Slipstream %s`; it is one of %s"):format(word, known), vim.log.levels.ERROR)
   end
 end
 
 function M.complete(lead, line)
   local candidates = names
-  if line:match("^%S+%s+(%S+)%s") then
-    local second = line:match("^%S+%s+(%S+)%s")
-    candidates = vim.tbl_contains({ "enable", "disable", "toggle" }, second) and vim.fn.getcompletion(lead, "filetype") or {}
+  local word = line:match("^%S+%s+(%S+)%s")
+  if word then
+    local takes_filetype = vim.tbl_contains({ "enable", "disable", "toggle" }, word)
+    candidates = takes_filetype and vim.fn.getcompletion(lead, "filetype") or {}
   end
   return vim.tbl_filter(function(name)
     return vim.startswith(name, lead)

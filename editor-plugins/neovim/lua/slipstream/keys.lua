@@ -89,7 +89,8 @@ local function keep(mapping)
   if vim.tbl_isempty(mapping) then
     return nil
   end
-  local name = ("<Plug>(slipstream-before-%s%s)"):format(mapping.buffer == 1 and "buffer-" or "", mapping.lhs:gsub("[<>]", ""))
+  local scope = mapping.buffer == 1 and "buffer-" or ""
+  local name = ("<Plug>(slipstream-before-%s%s)"):format(scope, (mapping.lhs:gsub("[<>]", "")))
   local kept = vim.tbl_extend("force", mapping, { lhs = name })
   kept.lhsraw, kept.lhsrawalt = api.nvim_replace_termcodes(name, true, true, true), nil
   vim.fn.mapset("i", false, kept)

@@ -59,7 +59,8 @@ function M:append(text)
   local last = api.nvim_buf_line_count(self.buffer)
   local following = api.nvim_win_is_valid(self.window) and api.nvim_win_get_cursor(self.window)[1] == last
   vim.bo[self.buffer].modifiable = true
-  api.nvim_buf_set_text(self.buffer, last - 1, -1, last - 1, -1, vim.split(text:gsub("\r\n", "\n"), "\n", { plain = true }))
+  local lines = vim.split(text:gsub("\r\n", "\n"), "\n", { plain = true })
+  api.nvim_buf_set_text(self.buffer, last - 1, -1, last - 1, -1, lines)
   vim.bo[self.buffer].modifiable = false
   if following then
     api.nvim_win_set_cursor(self.window, { api.nvim_buf_line_count(self.buffer), 0 })
