@@ -26,7 +26,7 @@ class Window:
         from tree_sitter import Parser
 
         self._parser = Parser(grammar_of(language))
-        self._prefix, self._suffix = _ascii(prefix), _ascii(suffix)
+        self._prefix, self._suffix = as_ascii(prefix), as_ascii(suffix)
         self.rest = suffix.partition("\n")[0]
 
     @classmethod
@@ -41,13 +41,13 @@ class Window:
     @cached_property
     def faults(self) -> int:
         """How many there are in the text as it is: stretches that fit no rule, and tokens that are missing."""
-        return len(list(_faults(self._tree.root_node)))
+        return len(list(faults_of(self._tree.root_node)))
 
     @cached_property
     def faults_elsewhere(self) -> int:
         """How many there are when the caret's line is left out: a line half typed may hide what is wrong below it."""
         head = self._prefix[: self._prefix.rfind(b"\n") + 1]
-        return len(list(_faults(self._parser.parse(head + self._suffix[len(self.rest) + 1 :]).root_node)))
+        return len(list(faults_of(self._parser.parse(head + self._suffix[len(self.rest) + 1 :]).root_node)))
 
     @cached_property
     def faults_here(self) -> int:
@@ -60,7 +60,7 @@ class Window:
 
     def faults_with(self, text: str, replaced: int = 0) -> int:
         """The same as ``faults`` with ``text`` in place of the first ``replaced`` characters right of the caret."""
-        return len(list(_faults(self.parse_with(text, replaced).root_node)))
+        return len(list(faults_of(self.parse_with(text, replaced).root_node)))
 
     def faults_here_with(self, text: str, replaced: int = 0) -> int:
         """The same as ``faults_here`` for the lines of ``text``."""
@@ -69,7 +69,7 @@ class Window:
 
     def parse_with(self, text: str, replaced: int = 0) -> "Tree":
         """The tree of the window with ``text`` in place of the first ``replaced`` characters of the suffix."""
-        inserted, taken = _ascii(text), len(self.rest[:replaced])
+        inserted, taken = as_ascii(text), len(self.rest[:replaced])
         start = len(self._prefix)
         row, column = self._caret
         last_line = inserted.rpartition(b"\n")[2]
@@ -87,7 +87,7 @@ class Window:
         return self._parser.parse(self._prefix + inserted + self._suffix[taken:], tree)
 
 
-def _ascii(text: str) -> bytes:
+def as_ascii(text: str) -> bytes:
     """``text`` with a letter for each character that is not ASCII, so that bytes are characters.
 
     Such characters are letters of names, or in strings and comments, where any letter does. And native code is spared
@@ -96,7 +96,7 @@ def _ascii(text: str) -> bytes:
     return (text if text.isascii() else _OTHER.sub("x", text)).encode()
 
 
-def _faults(root: "Node") -> "Iterator[Node]":
+def faults_of(root: "Node") -> "Iterator[Node]":
     # Not by recursion: text may be nested as deep as someone types brackets.
     nodes = [root]
     while nodes:
@@ -112,4 +112,4 @@ def _faults(root: "Node") -> "Iterator[Node]":
 
 
 def _on_lines(root: "Node", first: int, last: int) -> int:
-    return sum(node.start_point.row <= last and first <= node.end_point.row for node in _faults(root))
+    return sum(node.start_point.row <= last and first <= node.end_point.row for node in faults_of(root))

@@ -32,6 +32,7 @@ from copilot_lsp.news import News
 from copilot_lsp.progress import WorkDone
 from copilot_lsp.protocol import ClientError, PlainNotification, PlainRequest, Protocol
 from copilot_lsp.status import HostView, State, StatusBoard
+from copilot_lsp.tasks import Tasks
 from copilot_lsp.trouble import Troubles
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ class Server(LanguageServer):
         self.inline = InlineCompletions(self)
         self.commands = Commands()
         self.news = News(self.inline)
+        self.tasks = Tasks(self)
         self.options = options.ClientOptions()
         self._ledger = Ledger(paths.ledger_file())
         self.watch_editor: Callable[[int | None], None] = lambda pid: None
@@ -108,6 +110,7 @@ class Server(LanguageServer):
         }
         self.news.register(self.commands, self.protocol.plain_notifications)
         CopilotMethods(self).register(self.protocol.plain_requests)
+        self.tasks.register(self.commands, self.protocol.plain_notifications)
 
     # ------------------------------------------------------------------------------------------------ documents
 

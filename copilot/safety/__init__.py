@@ -1,0 +1,1 @@
+"""What text may do to people and machines, and how it is kept from that."""
