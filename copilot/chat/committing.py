@@ -22,7 +22,7 @@ class CommitMessage(NamedTuple):
 
     @property
     def title(self) -> str:
-        return Task.COMMIT_MESSAGE.title
+        return Task.COMMIT_MESSAGE.label
 
     @property
     def most_tokens(self) -> int:

@@ -189,7 +189,7 @@ def read_names(answer: str, old: str, used: set[str], *, whole: bool) -> tuple[s
     pieces = [piece for line in lines for piece in (line.split(",") if line.count(",") > 1 else [line])]
     for line in pieces:
         match = _ITEM.match(line.strip())
-        name = styled(match.group(1), old) if match else ""
+        name = styled(str(match[1]), old) if match else ""
         unusable = keyword.iskeyword(name) or name.lower() in _RESERVED or name in used or name == old
         if name and not unusable and name not in found and _NAME.fullmatch(name):
             found.append(name)
@@ -200,7 +200,7 @@ def styled(name: str, like: str) -> str:
     """``name`` written as ``like`` is: snake_case, camelCase, PascalCase or CAPITALS."""
     if not name.isascii() or not like.isascii():
         return name
-    words = [part for piece in name.split("_") for part in _PARTS.findall(piece)]
+    words: list[str] = [part for piece in name.split("_") for part in _PARTS.findall(piece)]
     if not words:
         return name
     mark = "_" * (len(like) - len(like.lstrip("_")))

@@ -13,7 +13,7 @@ class Task(StrEnum):
     CHAT = "chat"
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """For people, where nothing more is known yet."""
         return _TITLES[self]
 

@@ -178,19 +178,23 @@ class HostClient:
     async def chat_pieces(self, messages: Sequence[Mapping[str, str]], **fields: object) -> AsyncGenerator[ChatPiece]:
         """As :meth:`chat`, with the model and how the answer ended. Closing it cancels."""
         body = msgspec.json.encode({**fields, "messages": list(messages), "stream": True})
-        partial = False
+        came = False
+
+        def partial() -> bool:
+            return came
+
         async with self._request("POST", "/v1/chat/completions", body) as response:
             parser = SseParser()
             while True:
-                with _translated_errors(lambda: partial):
+                with _translated_errors(partial):
                     chunk = await response.chunk()
                 if not chunk:
-                    raise _lost("The engine host ended the answer in the middle.", partial=partial)
+                    raise _lost("The engine host ended the answer in the middle.", partial=came)
                 for event in parser.feed(chunk):
                     if event.data == "[DONE]":
                         return
-                    piece = _chat_piece(msgspec.json.decode(event.data), partial=partial)
-                    partial = partial or bool(piece.text)
+                    piece = _chat_piece(msgspec.json.decode(event.data), partial=came)
+                    came = came or bool(piece.text)
                     yield piece
 
     async def status(self) -> HostStatus | None:

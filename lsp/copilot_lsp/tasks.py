@@ -144,7 +144,7 @@ class Tasks:
             del self._running[name]
             if running.cancelled():
                 # Cancelled before its first step, it never came to say so itself.
-                notes.begin(task.title)
+                notes.begin(task.label)
                 notes.end("cancelled", "The request was cancelled.")
 
         running.add_done_callback(over)
@@ -170,7 +170,7 @@ class Tasks:
         window = self._server.client_capabilities.window
         work_done = WorkDone(
             self._server.protocol,
-            f"Slipstream: {task.title}",
+            f"Slipstream: {task.label}",
             supported=bool(window and window.work_done_progress),
             token=token,
             cancellable=True,
@@ -182,15 +182,15 @@ class Tasks:
             work_done.report("Reading", None)
             return await self._answered(task, params, document, notes, work_done)
         except SlipstreamError as error:
-            notes.begin(task.title)
+            notes.begin(task.label)
             notes.end("error", error.message, error.hint)
             raise RequestFailed(str(error)) from error
         except asyncio.CancelledError:
-            notes.begin(task.title)
+            notes.begin(task.label)
             notes.end("cancelled", "The request was cancelled.")
             raise
         except Exception:
-            notes.begin(task.title)
+            notes.begin(task.label)
             notes.end("error", "Internal error.", "The server's log says where.")
             raise
         finally:

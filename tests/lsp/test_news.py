@@ -243,7 +243,8 @@ def test_what_is_unknown_is_ignored(editor: Client, host: FakeHost, item: Json) 
         editor.notify(method, {"item": item})
         editor.notify(method, {})
     dismiss(editor, item)
-    for arguments in ([], None, [{}], ["x"], [{"id": "never-1-0"}]):
+    useless: list[object] = [[], None, [{}], ["x"], [{"id": "never-1-0"}]]
+    for arguments in useless:
         assert editor.result("workspace/executeCommand", {"command": ACCEPT, "arguments": arguments}) is None
     assert outcomes(editor) == [SHOWN]
 

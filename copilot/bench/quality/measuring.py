@@ -120,7 +120,9 @@ class Measuring:
         if suggestion is not None:
             text = scoring.counted(problem, suggestion.text)
             shown = await self._score(problem, text, suggestion.replaced)
-            whole = shown if text == suggestion.text else await self._score(problem, *suggestion)
+            whole = (
+                shown if text == suggestion.text else await self._score(problem, suggestion.text, suggestion.replaced)
+            )
         return Result(
             id=problem.id,
             stratum=problem.stratum,

@@ -49,8 +49,8 @@ class Emacs:
         words = " ".join(lisp_string(word) for word in (sys.executable, *SERVER[1:]))
         start = folder / "init.el"
         start.write_text(
-            f"{_INIT}\n(load-file {lisp_string(str(PACKAGE))})\n(setq slipstream-server-command (list {words}))\n{init}\n"
-            "(global-slipstream-mode 1)\n"
+            f"{_INIT}\n(load-file {lisp_string(str(PACKAGE))})\n(setq slipstream-server-command (list {words}))\n"
+            f"{init}\n(global-slipstream-mode 1)\n"
         )
         after = folder / "then.el"
         after.write_text(then + "\n")

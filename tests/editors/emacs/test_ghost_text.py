@@ -1,5 +1,6 @@
 """Ghost text on the screen of a real Emacs."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_it_survives_typing_along_and_vanishes_when_the_text_speaks_against_it(f
         emacs.sees("for key in value:")
         for count, key in enumerate("or ", 6):
             emacs.type(key)
-            emacs.until("the caret", lambda column=count: emacs.cursor() == (LINE - 1, column))
+            emacs.until("the caret", partial(_at, emacs, count))
             assert emacs.line(LINE) == "    for key in value:"
         assert len(host.questions) == 1
         host.tokens = ()
@@ -181,7 +182,7 @@ def test_places_are_right_beside_wide_and_rare_characters(file: Path, host: Fake
 
 
 def test_the_server_reads_what_edits_of_all_kinds_have_made(file: Path, host: FakeHost) -> None:
-    host.tokens = ()
+    host.tokens = ("zzz",)
     then = (
         "(replace-string \"write_json\" \"Store\" nil 1 (point-max)) (upcase-initials-region 1 30)"
         " (let ((inhibit-modification-hooks t)) (save-excursion (goto-char 1) (insert \"# unseen\\n\")))"
@@ -228,3 +229,7 @@ def test_a_missing_server_is_told_once_and_says_what_to_do(file: Path, host: Fak
         assert "no-such-slipstream" not in emacs.screen()
     finally:
         emacs.__exit__()
+
+
+def _at(emacs: Emacs, column: int) -> bool:
+    return emacs.cursor() == (LINE - 1, column)

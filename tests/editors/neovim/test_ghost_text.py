@@ -151,9 +151,7 @@ def test_a_file_with_crlf_stays_whole(file: Path, host: FakeHost) -> None:
         nvim.until("the text", lambda: "    w = 4" in nvim.buffer)
         nvim.type("<Esc>")
         nvim.nvim.command("write")
-    assert file.read_bytes() == (
-        b"def f():\r\n    x = 1\r\n    if x:\r\n        y = 2\r\n    w = 4\r\n    z = 3\r\n"
-    )
+    assert file.read_bytes() == (b"def f():\r\n    x = 1\r\n    if x:\r\n        y = 2\r\n    w = 4\r\n    z = 3\r\n")
 
 
 @pytest.mark.parametrize("where", ["vim.bo.buftype = 'nofile'", "vim.b.slipstream = false"])

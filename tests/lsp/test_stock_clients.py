@@ -1,0 +1,106 @@
+"""What editors without a plugin of ours send, as they were seen to send it, and what their users would notice."""
+
+from typing import Any
+
+import pytest
+
+from tests.lsp.fake_host import FakeHost
+from tests.lsp.jrpc import Client, Json, at, edit, inline
+
+URI = "file:///w/a.py"
+TEXT = "def add(a, b):\n    return "
+HERE = {"start": at(1, 11), "end": at(1, 11)}
+
+# Neovim 0.12's own client, with `vim.lsp.inline_completion`.
+NEOVIM: Json = {
+    "clientInfo": {"name": "Neovim", "version": "0.12.4"},
+    "capabilities": {
+        "general": {"positionEncodings": ["utf-8", "utf-16", "utf-32"]},
+        "textDocument": {"inlineCompletion": {"dynamicRegistration": False}},
+        "window": {"showDocument": {"support": True}, "workDoneProgress": True},
+        "workspace": {"applyEdit": True, "configuration": True},
+    },
+}
+# lsp-mode 10 asks for inline completions without announcing that it can.
+LSP_MODE: Json = {
+    "clientInfo": {"name": "emacs", "version": "GNU Emacs 30.2"},
+    "rootPath": "/w",
+    "capabilities": {
+        "general": {"positionEncodings": ["utf-32", "utf-8", "utf-16"]},
+        "textDocument": {"synchronization": {"willSave": True, "didSave": True, "willSaveWaitUntil": True}},
+        "workspace": {"applyEdit": True, "configuration": True, "diagnostics": {"refreshSupport": False}},
+    },
+}
+HELIX: Json = {
+    "clientInfo": {"name": "helix", "version": "25.07.1"},
+    "rootPath": "/w",
+    "capabilities": {
+        "general": {"positionEncodings": ["utf-8", "utf-32", "utf-16"]},
+        "window": {
+            "showDocument": {"support": True},
+            "showMessage": {"messageActionItem": {"additionalPropertiesSupport": True}},
+            "workDoneProgress": True,
+        },
+        "workspace": {
+            "applyEdit": True,
+            "configuration": True,
+            "didChangeConfiguration": {"dynamicRegistration": False},
+            "workspaceEdit": {"documentChanges": True, "failureHandling": "abort", "normalizesLineEndings": False},
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("params", "encoding"), [(NEOVIM, "utf-8"), (LSP_MODE, "utf-32"), (HELIX, "utf-8")], ids=["nvim", "emacs", "helix"]
+)
+def test_each_is_given_its_first_encoding_and_an_answer(
+    client: Client, host: FakeHost, params: Json, encoding: str
+) -> None:
+    host.tokens = ("a", " + ", "b")
+    capabilities = client.initialize(**params)["capabilities"]
+    assert capabilities["positionEncoding"] == encoding
+    assert capabilities["inlineCompletionProvider"] == {}
+    # Helix counts versions from 0.
+    client.open(URI, TEXT, version=0)
+    (item,) = client.result("textDocument/inlineCompletion", inline(URI, 1, 11))["items"]
+    assert (item["insertText"], item["range"]) == ("a + b", HERE)
+    # Neovim and lsp-mode run the command of what was accepted, Neovim only where it was announced.
+    assert item["command"]["command"] in capabilities["executeCommandProvider"]["commands"]
+    command = {key: item["command"][key] for key in ("command", "arguments")}
+    assert client.result("workspace/executeCommand", command) is None
+
+
+def test_neovim_asks_again_without_cancelling(client: Client, host: FakeHost) -> None:
+    """Null for the older request leaves on screen what is there; an error would be written to a log."""
+    host.tokens, host.hold_after = ("a", " + ", "b"), 0
+    client.initialize(**NEOVIM)
+    client.open(URI, TEXT)
+    older = client.send("textDocument/inlineCompletion", inline(URI, 1, 11))
+    client.until("the engine's work", lambda: host.questions)
+    client.change(URI, 2, edit((1, 11), (1, 11), "a"))
+    newer = client.send("textDocument/inlineCompletion", inline(URI, 1, 12))
+    assert client.wait(older)["result"] is None
+    host.release()
+    (item,) = client.wait(newer)["result"]["items"]
+    assert item["insertText"] == " + b"
+
+
+def test_neovim_hides_what_it_shows_when_completion_is_switched_off(host: FakeHost) -> None:
+    """It draws the last suggestion on, beside whatever is typed, until a list comes."""
+    wanted: Json = {"enabled": True}
+
+    def answer(message: Json) -> Any:
+        return [dict(wanted)] if message["method"] == "workspace/configuration" else None
+
+    host.tokens = ("a", " + ", "b")
+    with Client(answer=answer) as client:
+        client.initialize(**NEOVIM)
+        client.open(URI, TEXT)
+        assert client.result("textDocument/inlineCompletion", inline(URI, 1, 11))["items"]
+        asked = len(client.of("workspace/configuration"))
+        wanted["enabled"] = False
+        client.notify("workspace/didChangeConfiguration", {"settings": {}})
+        client.until("the question for settings", lambda: len(client.of("workspace/configuration")) > asked)
+        client.change(URI, 2, edit((1, 11), (1, 11), "x"))
+        assert client.result("textDocument/inlineCompletion", inline(URI, 1, 12)) == {"items": []}
