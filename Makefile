@@ -18,11 +18,16 @@ else
   INSTALL = $(UV) pip install --quiet --python $(BIN)/python -c constraints.txt
 endif
 
-.PHONY: help try test setup setup-dev lint types pytest bench clean
+# The extension of VS Code, and what npm writes when everything that it needs is there.
+VSCODE  := editor-plugins/vscode
+MODULES := $(VSCODE)/node_modules/.package-lock.json
+
+.PHONY: help try test test-editors setup setup-dev lint types pytest extension bench clean
 
 help:
 	@echo 'make try     set everything up and watch real completions stream into a source file'
-	@echo 'make test    set up with the test tools and run every check'
+	@echo 'make test    set up with the test tools and run every check but those in VS Code and Emacs'
+	@echo 'make test-editors   run those: needs Node 20; on Debian it installs what else is missing'
 	@echo 'make setup   create .venv with the slipstream command in it'
 	@echo 'make bench   run the benchmarks (docs/measurements.md says what they mean)'
 	@echo 'make clean   remove .venv and caches (models stay: slipstream models remove)'
@@ -32,6 +37,11 @@ try: setup
 	$(BIN)/slipstream try
 
 test: setup-dev lint types pytest
+
+test-editors: setup-dev extension
+	tests/editors/emacs/install.sh
+	tests/editors/vscode/install.sh
+	$(BIN)/pytest -m editor tests/editors
 
 setup: $(VENV)/.setup
 
@@ -63,7 +73,15 @@ types: setup-dev
 	$(BIN)/mypy
 
 pytest: setup-dev
-	$(BIN)/pytest
+	$(BIN)/pytest -m 'not editor'
+
+# Checks the extension and packs it.
+extension: setup-dev $(MODULES)
+	cd $(VSCODE) && npm run --silent check && npm run --silent package
+
+$(MODULES): $(VSCODE)/package.json $(VSCODE)/package-lock.json
+	cd $(VSCODE) && npm ci --no-audit --no-fund
+	@touch $@
 
 bench: setup-dev
 	$(BIN)/python -m benchmarks.keystroke
@@ -75,3 +93,4 @@ bench: setup-dev
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -rf $(VSCODE)/node_modules $(VSCODE)/dist $(VSCODE)/server $(VSCODE)/slipstream.vsix

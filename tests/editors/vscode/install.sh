@@ -5,33 +5,17 @@ set -euo pipefail
 VERSION=4.100.3
 TOOLS=${SLIPSTREAM_TEST_TOOLS:-$HOME/.cache/slipstream-test-tools}
 DIR=$TOOLS/code-server-$VERSION
-PACKAGES=(build-essential chromium fonts-dejavu-core git libkrb5-dev libsecret-1-dev libx11-dev libxkbfile-dev pkg-config
-          python3 ripgrep)
+. "$(dirname "${BASH_SOURCE[0]}")/../debian.sh"
 
-fail() { echo "The tests of the VS Code extension cannot run: $*" >&2; exit 1; }
-
-command -v node >/dev/null && command -v npm >/dev/null || fail "Node 20 and npm are missing."
+programs node npm
 [ "$(node -p 'process.versions.node.split(".")[0]')" = 20 ] ||
   fail "code-server $VERSION needs Node 20, and node is $(node --version)."
 
-missing=()
-if command -v dpkg-query >/dev/null; then
-  for package in "${PACKAGES[@]}"; do
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed' || missing+=("$package")
-  done
-fi
-# A machine that has the programs from elsewhere needs no packages.
-if [ ${#missing[@]} -gt 0 ] && ! { [ -f "$DIR/complete" ] && command -v chromium rg git >/dev/null; }; then
-  if [ "$(id -u)" = 0 ]; then
-    export DEBIAN_FRONTEND=noninteractive
-    { apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}"; } >/dev/null ||
-      fail "apt-get could not install ${missing[*]}."
-  else
-    fail "install these packages first: apt install ${missing[*]}"
-  fi
-fi
-command -v chromium >/dev/null || fail "there is no chromium."
+# Whoever has the programs from elsewhere needs no packages.
+(programs chromium git rg) 2>/dev/null || packages chromium fonts-dejavu-core git ripgrep
+programs chromium git rg
 [ -f "$DIR/complete" ] && exit 0
+packages build-essential libkrb5-dev libsecret-1-dev libx11-dev libxkbfile-dev pkg-config python3
 
 echo "Installing code-server $VERSION into $DIR ..."
 rm -rf "$DIR"; mkdir -p "$DIR"; cd "$DIR"
