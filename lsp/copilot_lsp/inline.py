@@ -94,8 +94,14 @@ class InlineCompletions:
     def complete(self, request_id: RequestId, params: InlineCompletionParams) -> Awaitable[Json | None]:
         """Take what the answer depends on before the next message can change it; answer later."""
         server, uri = self._server, params.text_document.uri
-        document = self.document(uri)
-        caret = None if document is None else locate(document, params, server.documents.encoding)
+        try:
+            document = server.documents.get(uri)
+        except SlipstreamError:
+            # An edit that did not fit was told when it came.
+            return _nothing()
+        if self._off(document):
+            return _no_items()
+        caret = locate(document, params, server.documents.encoding)
         if caret is None:
             return _nothing()
         token, protocol = params.partial_result_token, server.protocol
@@ -143,13 +149,16 @@ class InlineCompletions:
 
     def document(self, uri: str) -> Document | None:
         """None where nothing is completed."""
-        completion = self._server.completion
         try:
             document = self._server.documents.get(uri)
         except SlipstreamError:
-            # An edit that did not fit was told when it came.
             return None
-        return document if completion.enabled and document.language not in completion.disabled_languages else None
+        return None if self._off(document) else document
+
+    def _off(self, document: Document) -> bool:
+        """Whether nobody wants completions there."""
+        completion = self._server.completion
+        return not completion.enabled or document.language in completion.disabled_languages
 
     def _completer(self, uri: str) -> Completer:
         server = self._server
@@ -192,3 +201,8 @@ def _told(request_id: RequestId, facts: Facts) -> Json:
 
 async def _nothing() -> None:
     return None
+
+
+async def _no_items() -> Json:
+    """Hides what is shown: some clients draw on what they have, beside whatever is typed, until a list comes."""
+    return {"items": []}

@@ -13,6 +13,7 @@ from tests.lsp.jrpc import Client, Json, edit, inline
 
 URI = "file:///w/a.py"
 COMPLETE = "textDocument/inlineCompletion"
+NO_ITEMS: dict[str, Any] = {"items": []}
 
 
 @pytest.mark.parametrize("value", [None, {}, {"slipstream": {}}, {"maxTokens": None}])
@@ -93,7 +94,7 @@ def test_initialization_options_count(client: Client, host: FakeHost) -> None:
     client.open("file:///w/a.c", "int x = ", language="c")
     client.result(COMPLETE, inline(URI, 0, 4))
     assert host.asked[0].body["max_tokens"] == 5
-    assert client.result(COMPLETE, inline("file:///w/a.c", 0, 8)) is None
+    assert client.result(COMPLETE, inline("file:///w/a.c", 0, 8)) == NO_ITEMS
     assert len(host.asked) == 1
 
 
@@ -114,7 +115,7 @@ def test_the_workspace_s_configuration_is_asked_for_and_read_again(host: FakeHos
         client.until("the third question", lambda: len(client.of("workspace/configuration")) == 3)
         values.append({"enabled": False})
         client.notify("workspace/didChangeConfiguration", {"settings": None})
-        client.until("its effect", lambda: client.result(COMPLETE, inline(URI, 0, 4)) is None)
+        client.until("its effect", lambda: client.result(COMPLETE, inline(URI, 0, 4)) == NO_ITEMS)
         assert len([text for text in warnings(client) if "bogus" in text]) == 1
 
 
@@ -144,7 +145,7 @@ def test_where_completion_was_switched_off_nothing_is_prefilled_either(client: C
         client.result(COMPLETE, inline(uri, 0, 4))
     settings = {"slipstream": {"disabledLanguages": ["markdown"]}}
     client.notify("workspace/didChangeConfiguration", {"settings": settings})
-    client.until("its effect", lambda: client.result(COMPLETE, inline(notes, 0, 4)) is None)
+    client.until("its effect", lambda: client.result(COMPLETE, inline(notes, 0, 4)) == NO_ITEMS)
     for uri, words in ((notes, "one "), (URI, "two ")):
         client.change(uri, 2, edit((0, 0), (0, 0), words * 100 + "\n"))
     # Of the two the one that was edited later.
@@ -212,7 +213,7 @@ def test_a_broken_configuration_file_is_told_and_nothing_is_completed(
         assert "config.toml" in warnings(client)[0]
         assert "No completions come until it is corrected" in warnings(client)[0]
         client.open(URI, "x = ")
-        assert client.result(COMPLETE, inline(URI, 0, 4, context={"triggerKind": 1})) is None
+        assert client.result(COMPLETE, inline(URI, 0, 4, context={"triggerKind": 1})) == NO_ITEMS
         assert not host.asked
         assert len(client.of("window/showMessage")) == 1
 
@@ -222,7 +223,7 @@ def test_no_host_is_started_beside_a_broken_configuration_file(home: Path) -> No
     with Client() as client:
         client.initialize()
         client.open(URI, "x = ")
-        assert client.result(COMPLETE, inline(URI, 0, 4, context={"triggerKind": 1})) is None
+        assert client.result(COMPLETE, inline(URI, 0, 4, context={"triggerKind": 1})) == NO_ITEMS
         assert len(client.of("window/showMessage")) == 1
         assert client.stop() == 0
     assert not (home / "logs" / "host.log").exists()

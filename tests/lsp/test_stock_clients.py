@@ -98,9 +98,8 @@ def test_neovim_hides_what_it_shows_when_completion_is_switched_off(host: FakeHo
         client.initialize(**NEOVIM)
         client.open(URI, TEXT)
         assert client.result("textDocument/inlineCompletion", inline(URI, 1, 11))["items"]
-        asked = len(client.of("workspace/configuration"))
         wanted["enabled"] = False
         client.notify("workspace/didChangeConfiguration", {"settings": {}})
-        client.until("the question for settings", lambda: len(client.of("workspace/configuration")) > asked)
+        client.until("completion to be off", lambda: client.result("slipstream/status")["state"] == "off")
         client.change(URI, 2, edit((1, 11), (1, 11), "x"))
         assert client.result("textDocument/inlineCompletion", inline(URI, 1, 12)) == {"items": []}
