@@ -28,6 +28,8 @@ interface Question {
   place: Place;
   explicit: boolean;
   items: Suggestion[];
+  /** Someone goes through the candidates: drawing anew would begin at the first again. */
+  cycled: boolean;
   answered: boolean;
   cancel: vscode.CancellationTokenSource;
   /** The first text, or that none will come. */
@@ -68,21 +70,22 @@ export class Ghost implements vscode.Disposable {
   ): Promise<vscode.InlineCompletionItem[] | undefined> {
     const place = placeOf(document, position, context.selectedCompletionInfo);
     const explicit = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke && !this.refreshing;
-    let question = this.current;
-    if (question === undefined || !same(question.place, place) || (explicit && !question.explicit)) {
-      this.leave();
+    let question = this.current !== undefined && same(this.current.place, place) ? this.current : undefined;
+    // VS Code asks explicitly both for a suggestion and for the candidates beside one that is there.
+    const cycled = explicit && question !== undefined && question.items.length > 0;
+    if (question === undefined || (explicit && !question.explicit)) {
+      // What it drew may fit on, and VS Code leaves it there until the answer: keys mean the same all the while.
+      this.abandon(this.current);
       question = this.ask(document, position, context, place, explicit);
-    } else if (explicit) {
-      // Someone cycles through the candidates: all of them are wanted.
-      await question.answer;
     }
     const asked = question;
+    asked.cycled ||= cycled;
     const cancelled = token.onCancellationRequested(() => {
       if (asked.items.length === 0) {
         this.leave(asked);
       }
     });
-    await asked.first;
+    await (asked.cycled ? asked.answer : asked.first);
     cancelled.dispose();
     if (token.isCancellationRequested || this.current !== asked) {
       return undefined;
@@ -122,12 +125,18 @@ export class Ghost implements vscode.Disposable {
     if (question === undefined) {
       return;
     }
-    if (!question.answered) {
+    if (this.current === question) {
+      this.tell("slipstream.suggesting", false);
+    }
+    this.abandon(question);
+  }
+
+  private abandon(question: Question | undefined): void {
+    if (question?.answered === false) {
       question.cancel.cancel();
     }
     if (this.current === question) {
       this.current = undefined;
-      this.tell("slipstream.suggesting", false);
     }
   }
 
@@ -144,6 +153,7 @@ export class Ghost implements vscode.Disposable {
       place,
       explicit,
       items: [],
+      cycled: false,
       answered: false,
       cancel: new vscode.CancellationTokenSource(),
       first: new Promise((resolve) => {
@@ -193,9 +203,11 @@ export class Ghost implements vscode.Disposable {
   /** More came: draw it, unless it is what is drawn already or the first of all. */
   private grown(question: Question, items: Suggestion[]): void {
     const before = question.items;
+    if (before.length === items.length && before.every((item, n) => alike(item, items[n]))) {
+      return;
+    }
     question.items = items;
-    const unchanged = before.length === items.length && before.every((item, n) => alike(item, items[n]));
-    if (before.length > 0 && !unchanged && this.current === question) {
+    if (before.length > 0 && !question.cycled && this.current === question) {
       void this.refresh(question);
     }
   }

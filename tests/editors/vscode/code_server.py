@@ -17,7 +17,7 @@ from typing import Self
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "editor-plugins" / "vscode" / "slipstream.vsix"
 VERSION = "4.100.3"
-GUARD_SECONDS = 120.0
+GUARD_SECONDS = 60.0
 
 SETTINGS: Mapping[str, object] = {
     "chat.commandCenter.enabled": False,
@@ -39,6 +39,21 @@ SETTINGS: Mapping[str, object] = {
     "workbench.startupEditor": "none",
     "workbench.tips.enabled": False,
 }
+# A key for the tests: all editors closed without questions, no notifications.
+KEYS = (
+    {
+        "key": "ctrl+alt+shift+f9",
+        "command": "runCommands",
+        "args": {
+            "commands": [
+                "notifications.clearAll",
+                "workbench.action.files.revert",
+                "workbench.action.closeAllEditors",
+                "workbench.action.closePanel",
+            ]
+        },
+    },
+)
 
 
 def _entry() -> Path:
@@ -82,6 +97,7 @@ class CodeServer:
         self._runtime.chmod(0o700)
         own = {} if server is None else {"slipstream.serverPath": str(server)}
         self.configure({**SETTINGS, **own, **(settings or {})})
+        (self.data / "User" / "keybindings.json").write_text(json.dumps(KEYS))
         self._process: subprocess.Popen[bytes] | None = None
 
     def configure(self, settings: Mapping[str, object]) -> None:
@@ -98,7 +114,7 @@ class CodeServer:
                 env=self._env, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         end = time.monotonic() + GUARD_SECONDS
-        while (found := re.search(r"listening on http://[^ ]*:(\d+)", self._log.read_text())) is None:
+        while (found := re.search(r"listening on http://[^ ]*:(\d+)\s*/", self._log.read_text())) is None:
             assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < end, self._log.read_text()
             time.sleep(0.1)

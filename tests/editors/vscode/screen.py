@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -75,11 +76,22 @@ class Screen:
         self._browser.close()
         self._playwright.stop()
 
-    def load(self) -> None:
-        """Open the window, and wait until the extension runs."""
-        self.page.goto(self._code_server.url)
+    @property
+    def workspace(self) -> Path:
+        """The folder that the window shows."""
+        return self._code_server.workspace
+
+    def load(self, url: str | None = None, *, log: str = "The language server runs.") -> None:
+        """Open the window, and wait until ``log`` is in the extension's log."""
+        self.page.goto(url or self._code_server.url)
         self.page.wait_for_selector(".monaco-workbench .statusbar", timeout=GUARD_SECONDS * 1000)
         self.page.evaluate(_WATCH_GHOST)
+        self.until(f"{log!r} in the log", lambda: log in self._code_server.extension_log())
+
+    def clear(self) -> None:
+        """Give up what was not saved, close every editor and put notifications away."""
+        self.press("Escape", *["Control+Alt+Shift+F9"])
+        self.until("the end of the editors", lambda: not self.page.query_selector(".tabs-container .tab"))
 
     def open(self, file: Path, line: int = 1) -> None:
         """Open ``file`` with the caret at the end of ``line`` (from 1)."""
@@ -135,7 +147,7 @@ class Screen:
     @property
     def status(self) -> str:
         """The words of the extension's item in the status bar."""
-        item = self.page.query_selector("[id='slipstream.slipstream.status']")
+        item = self.page.query_selector("[id='slipstream.slipstream.slipstream.status']")
         return (item.text_content() or "").replace("\u00a0", " ").strip() if item is not None else ""
 
     def shows(self, text: str) -> bool:
@@ -155,7 +167,8 @@ class Screen:
         while not (value := found()):
             assert time.monotonic() < end, (
                 f"{what} did not come; ghost {self.ghost!r}; frames {self.frames}; lines {self.lines}; "
-                f"status {self.status!r}\n{self._code_server.extension_log()[-3000:]}"
+                f"status {self.status!r}; a picture is {self.kept_picture()}\n"
+                f"{self._code_server.extension_log()[-3000:]}"
             )
             self.page.wait_for_timeout(20)
         return value
@@ -165,3 +178,9 @@ class Screen:
 
     def picture(self, file: Path) -> None:
         self.page.screenshot(path=str(file))
+
+    def kept_picture(self) -> Path:
+        """A picture that outlives the test."""
+        file = Path(tempfile.mkdtemp(prefix="slipstream-vscode-")) / "screen.png"
+        self.picture(file)
+        return file
