@@ -215,4 +215,7 @@ def test_every_package_is_named_in_the_project_file() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert packages == [str(folder.relative_to(ROOT)) for folder in PACKAGES.values()]
-    assert project["project"]["scripts"] == {"slipstream": "copilot.cli:main"}
+    assert project["project"]["scripts"] == {
+        "slipstream": "copilot.cli:main",
+        "slipstream-language-server": "copilot.cli.language_server:main",
+    }

@@ -59,17 +59,6 @@ def run(args: argparse.Namespace) -> int:
     return asyncio.run(serve(server, reader, writer))
 
 
-def script() -> int:
-    """``slipstream-language-server``: ``slipstream lsp``, for configurations that hold only a path."""
-    from copilot import __version__
-    from copilot.cli import main
-
-    if sys.argv[1:] == ["--version"]:
-        sys.stdout.write(f"{__version__}\n")
-        return 0
-    return main(["lsp", *sys.argv[1:]])
-
-
 def socket_of(address: str | None) -> Path | None:
     """The socket that ``--host`` names; None without it. Raises ``SlipstreamError`` for any other address."""
     if address is None:
