@@ -1,14 +1,17 @@
 """What editors without a plugin of ours send, as they were seen to send it, and what their users would notice."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from copilot.chat.task import Task
 from tests.lsp.fake_host import FakeHost
 from tests.lsp.jrpc import Client, Json, at, edit, inline
 
 URI = "file:///w/a.py"
 TEXT = "def add(a, b):\n    return "
+REQUEST_FAILED = -32803
 HERE = {"start": at(1, 11), "end": at(1, 11)}
 
 # Neovim 0.12's own client, with `vim.lsp.inline_completion`.
@@ -49,11 +52,82 @@ HELIX: Json = {
         },
     },
 }
+# It shows no inline completions, and takes no `workspace/applyEdit` later than two seconds after a command.
+KATE: Json = {
+    "rootPath": "/w",
+    "rootUri": "file:///w",
+    "workspaceFolders": [],
+    "capabilities": {
+        "textDocument": {
+            "codeAction": {
+                "codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["quickfix", "refactor", "source"]}}
+            }
+        },
+        "window": {
+            "showMessage": {"messageActionItem": {"additionalPropertiesSupport": True}},
+            "workDoneProgress": True,
+        },
+        "workspace": {"configuration": True, "workspaceFolders": True},
+    },
+}
+# LSP4IJ, the client in JetBrains' editors; it calls every request for inline completion an automatic one.
+LSP4IJ: Json = {
+    "clientInfo": {"name": "PyCharm", "version": "2026.2"},
+    "capabilities": {
+        "general": {
+            "positionEncodings": ["utf-16"],
+            "staleRequestSupport": {"cancel": True, "retryOnContentModified": []},
+        },
+        "textDocument": {"inlineCompletion": {"dynamicRegistration": True}},
+        "window": {
+            "showDocument": {"support": True},
+            "showMessage": {"messageActionItem": {"additionalPropertiesSupport": False}},
+            "workDoneProgress": True,
+        },
+        "workspace": {
+            "applyEdit": True,
+            "configuration": True,
+            "didChangeConfiguration": {"dynamicRegistration": True},
+            "executeCommand": {"dynamicRegistration": True},
+            "workspaceEdit": {"documentChanges": True, "resourceOperations": ["create", "delete", "rename"]},
+        },
+    },
+}
+# Sublime Text's package LSP.
+SUBLIME: Json = {
+    "clientInfo": {"name": "Sublime Text LSP", "version": "2.13.0"},
+    "capabilities": {
+        "general": {"positionEncodings": ["utf-16"], "regularExpressions": {"engine": "ECMAScript"}},
+        "window": {
+            "showDocument": {"support": True},
+            "showMessage": {"messageActionItem": {"additionalPropertiesSupport": True}},
+            "workDoneProgress": True,
+        },
+        "workspace": {
+            "applyEdit": True,
+            "configuration": True,
+            "executeCommand": {"dynamicRegistration": True},
+            "workspaceEdit": {
+                "changeAnnotationSupport": {"groupsOnLabel": False},
+                "documentChanges": True,
+                "failureHandling": "abort",
+                "metadataSupport": True,
+                "snippetEditSupport": True,
+            },
+        },
+    },
+}
+ENCODINGS = [
+    pytest.param(NEOVIM, "utf-8", id="neovim"),
+    pytest.param(LSP_MODE, "utf-32", id="emacs"),
+    pytest.param(HELIX, "utf-8", id="helix"),
+    pytest.param(KATE, "utf-16", id="kate"),
+    pytest.param(LSP4IJ, "utf-16", id="jetbrains"),
+    pytest.param(SUBLIME, "utf-16", id="sublime"),
+]
 
 
-@pytest.mark.parametrize(
-    ("params", "encoding"), [(NEOVIM, "utf-8"), (LSP_MODE, "utf-32"), (HELIX, "utf-8")], ids=["nvim", "emacs", "helix"]
-)
+@pytest.mark.parametrize(("params", "encoding"), ENCODINGS)
 def test_each_is_given_its_first_encoding_and_an_answer(
     client: Client, host: FakeHost, params: Json, encoding: str
 ) -> None:
@@ -103,3 +177,43 @@ def test_neovim_hides_what_it_shows_when_completion_is_switched_off(host: FakeHo
         client.until("completion to be off", lambda: client.result("slipstream/status")["state"] == "off")
         client.change(URI, 2, edit((1, 11), (1, 11), "x"))
         assert client.result("textDocument/inlineCompletion", inline(URI, 1, 12)) == {"items": []}
+
+
+def test_jetbrains_cancels_the_older_request_and_is_given_the_newer_one(client: Client, host: FakeHost) -> None:
+    host.tokens, host.hold_after = ("a", " + ", "b"), 0
+    client.initialize(**LSP4IJ)
+    client.open(URI, TEXT)
+    older = client.send("textDocument/inlineCompletion", inline(URI, 1, 11))
+    client.until("the engine's work", lambda: host.questions)
+    client.change(URI, 2, edit((1, 11), (1, 11), "a"))
+    client.notify("$/cancelRequest", {"id": older})
+    newer = client.send("textDocument/inlineCompletion", inline(URI, 1, 12))
+    assert client.wait(older).get("result") is None
+    host.release()
+    (item,) = client.wait(newer)["result"]["items"]
+    assert (item["insertText"], item["range"]) == (" + b", {"start": at(1, 12), "end": at(1, 12)})
+
+
+@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("params", [{}, KATE], ids=["nothing", "kate"])
+def test_a_command_ends_where_a_client_can_show_little_and_asks_nothing_that_it_cannot(
+    client: Client, host: FakeHost, tmp_path: Path, params: Json, task: Task
+) -> None:
+    """Kate never answers a `window/showDocument`; whoever waited for it would wait for ever."""
+    client.initialize(**params)
+    uri = (tmp_path / "a.py").as_uri()
+    client.open(uri, TEXT)
+    argument = {"uri": uri, "range": {"start": at(0, 0), "end": at(1, 11)}, "question": "What is it?"}
+    response = client.call("workspace/executeCommand", {"command": f"slipstream.ask.{task}", "arguments": [argument]})
+    if "error" in response:
+        assert (response["error"]["code"], bool(response["error"]["message"])) == (REQUEST_FAILED, True)
+    else:
+        assert response["result"]["kind"] == task
+    asked = {note["method"] for note in client.notes if "id" in note}
+    window = params.get("capabilities", {}).get("window", {})
+    able = {"window/showMessageRequest"}
+    if params:
+        able |= {"workspace/configuration"}
+    if window.get("workDoneProgress"):
+        able |= {"window/workDoneProgress/create"}
+    assert asked <= able
