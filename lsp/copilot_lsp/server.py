@@ -177,7 +177,10 @@ class Server(LanguageServer):
         given = params.initialization_options
         self.options = options.read(given)
         self._from_options = settings.read(given, also_known=options.known(given))
-        self._start_messages = (*self._start_messages, *filter(None, [self._from_options.warning]))
+        if warning := self._from_options.warning:
+            self._start_messages = (*self._start_messages, warning)
+            # Some clients give the same settings here and when they are asked.
+            self._ignored_told.add(warning)
         self._settle()
 
     def _initialized(self, params: object) -> None:

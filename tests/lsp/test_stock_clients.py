@@ -179,6 +179,22 @@ def test_neovim_hides_what_it_shows_when_completion_is_switched_off(host: FakeHo
         assert client.result("textDocument/inlineCompletion", inline(URI, 1, 12)) == {"items": []}
 
 
+def test_helix_gives_its_settings_twice_and_hears_of_a_mistake_in_them_once(host: FakeHost) -> None:
+    config: Json = {"slipstream": {"maxLines": "three"}}
+
+    def answer(message: Json) -> Any:
+        return [config["slipstream"]] if message["method"] == "workspace/configuration" else None
+
+    with Client(answer=answer) as client:
+        client.initialize(**HELIX, initializationOptions=config)
+        client.until("the question for settings", lambda: client.of("workspace/configuration"))
+        client.notify("workspace/didChangeConfiguration", {"settings": config})
+        client.until("the second one", lambda: len(client.of("workspace/configuration")) > 1)
+        assert client.stop() == 0
+        (told,) = client.of("window/showMessage")
+        assert "maxLines" in told["message"]
+
+
 def test_jetbrains_cancels_the_older_request_and_is_given_the_newer_one(client: Client, host: FakeHost) -> None:
     host.tokens, host.hold_after = ("a", " + ", "b"), 0
     client.initialize(**LSP4IJ)
