@@ -41,6 +41,7 @@ export function activate(context: vscode.ExtensionContext): void {
     toggle: () => toggle(vscode.ConfigurationTarget.Global),
     toggleWorkspace: () => toggle(vscode.ConfigurationTarget.Workspace),
     toggleLanguage,
+    accept: () => ghost.accept(),
     acceptWord: () => ghost.acceptPart("editor.action.inlineSuggest.acceptNextWord"),
     acceptLine: () => ghost.acceptPart("editor.action.inlineSuggest.acceptNextLine"),
     dismiss: () => ghost.dismiss(),

@@ -28,6 +28,8 @@ interface Question {
   place: Place;
   explicit: boolean;
   items: Suggestion[];
+  /** What VS Code was given last. */
+  drawn: Suggestion[];
   /** Someone goes through the candidates: drawing anew would begin at the first again. */
   cycled: boolean;
   answered: boolean;
@@ -41,8 +43,8 @@ export class Ghost implements vscode.Disposable {
   private current: Question | undefined;
   private shownId: unknown;
   private asking = 0;
-  /** The request that VS Code makes next is this provider's own, to draw what came. */
-  private refreshing = false;
+  /** Under way while more is drawn. The requests that VS Code makes meanwhile are this provider's own. */
+  private redrawing: Promise<void> | undefined;
   private contexts = new Map<string, boolean>();
   private readonly subscriptions: vscode.Disposable[] = [];
 
@@ -69,7 +71,7 @@ export class Ghost implements vscode.Disposable {
     token: vscode.CancellationToken,
   ): Promise<vscode.InlineCompletionItem[] | undefined> {
     const place = placeOf(document, position, context.selectedCompletionInfo);
-    const explicit = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke && !this.refreshing;
+    const explicit = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke && this.redrawing === undefined;
     let question = this.current !== undefined && same(this.current.place, place) ? this.current : undefined;
     // VS Code asks explicitly both for a suggestion and for the candidates beside one that is there.
     const cycled = explicit && question !== undefined && question.items.length > 0;
@@ -91,6 +93,7 @@ export class Ghost implements vscode.Disposable {
       return undefined;
     }
     this.drawn(document, position, asked);
+    asked.drawn = asked.items;
     return asked.items.map((item) => this.converted(item));
   }
 
@@ -104,8 +107,15 @@ export class Ghost implements vscode.Disposable {
     }
   }
 
+  /** Accept all of it, also while more of it is being drawn. */
+  async accept(): Promise<void> {
+    await this.redrawing;
+    await vscode.commands.executeCommand("editor.action.inlineSuggest.commit");
+  }
+
   /** Accept a part of it with `command`, one of VS Code's own, and say how far that went. */
   async acceptPart(command: string): Promise<void> {
+    await this.redrawing;
     const item = this.current?.items[0];
     await vscode.commands.executeCommand(command);
     const editor = vscode.window.activeTextEditor;
@@ -153,6 +163,7 @@ export class Ghost implements vscode.Disposable {
       place,
       explicit,
       items: [],
+      drawn: [],
       cycled: false,
       answered: false,
       cancel: new vscode.CancellationTokenSource(),
@@ -203,31 +214,38 @@ export class Ghost implements vscode.Disposable {
   /** More came: draw it, unless it is what is drawn already or the first of all. */
   private grown(question: Question, items: Suggestion[]): void {
     const before = question.items;
-    if (before.length === items.length && before.every((item, n) => alike(item, items[n]))) {
-      return;
-    }
     question.items = items;
-    if (before.length > 0 && !question.cycled && this.current === question) {
-      void this.refresh(question);
+    if (before.length > 0 && !allAlike(before, items) && !question.cycled && this.current === question) {
+      this.refresh(question);
     }
   }
 
-  private async refresh(question: Question): Promise<void> {
-    const editor = vscode.window.activeTextEditor;
-    if (this.refreshing || editor === undefined || !isAt(question.place, editor)) {
-      return;
+  private refresh(question: Question): void {
+    if (this.redrawing === undefined && isAt(question.place, vscode.window.activeTextEditor)) {
+      // Nothing is on the screen for a frame or two, and keys mean what they meant before.
+      this.tell("slipstream.redrawing", true);
+      this.redrawing = this.redraw(question).finally(() => {
+        this.redrawing = undefined;
+        this.tell("slipstream.redrawing", false);
+      });
     }
-    this.refreshing = true;
-    const items = question.items;
-    try {
+  }
+
+  private async redraw(question: Question): Promise<void> {
+    let items: Suggestion[];
+    do {
+      items = question.items;
       await vscode.commands.executeCommand(HIDE);
+      if (this.current !== question) {
+        return;
+      }
       await vscode.commands.executeCommand(TRIGGER);
-    } finally {
-      this.refreshing = false;
-    }
-    if (question.items !== items && this.current === question) {
-      await this.refresh(question);
-    }
+    } while (
+      this.current === question &&
+      question.items !== items &&
+      !allAlike(question.drawn, question.items) &&
+      isAt(question.place, vscode.window.activeTextEditor)
+    );
   }
 
   private drawn(document: vscode.TextDocument, position: vscode.Position, question: Question): void {
@@ -267,7 +285,7 @@ export class Ghost implements vscode.Disposable {
     const place = this.current?.place;
     // While someone types, VS Code itself asks anew, or draws what is left of this one.
     const typed = place?.uri === editor?.document.uri.toString() && place?.version !== editor?.document.version;
-    if (place !== undefined && !typed && (editor === undefined || !isAt(place, editor))) {
+    if (place !== undefined && !typed && !isAt(place, editor)) {
       this.leave();
     }
   }
@@ -308,12 +326,16 @@ function isSameCaret(one: Place, other: Place): boolean {
   );
 }
 
-function isAt(place: Place, editor: vscode.TextEditor): boolean {
-  return isSameCaret(place, placeOf(editor.document, editor.selection.active, undefined));
+function isAt(place: Place, editor: vscode.TextEditor | undefined): boolean {
+  return editor !== undefined && isSameCaret(place, placeOf(editor.document, editor.selection.active, undefined));
 }
 
 function textOf(item: Suggestion): string {
   return typeof item.insertText === "string" ? item.insertText : item.insertText.value;
+}
+
+function allAlike(some: Suggestion[], others: Suggestion[]): boolean {
+  return some.length === others.length && some.every((item, n) => alike(item, others[n]));
 }
 
 function alike(one: Suggestion, other: Suggestion | undefined): boolean {

@@ -17,7 +17,7 @@ from typing import Self
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "editor-plugins" / "vscode" / "slipstream.vsix"
 VERSION = "4.100.3"
-GUARD_SECONDS = 60.0
+GUARD_SECONDS = 45.0
 
 SETTINGS: Mapping[str, object] = {
     "chat.commandCenter.enabled": False,
@@ -25,7 +25,7 @@ SETTINGS: Mapping[str, object] = {
     "editor.quickSuggestions": {"other": "off", "comments": "off", "strings": "off"},
     "editor.suggestOnTriggerCharacters": False,
     "editor.stickyScroll.enabled": False,
-    "editor.wordBasedSuggestions": "off",
+    "editor.wordBasedSuggestions": "currentDocument",
     "extensions.autoCheckUpdates": False,
     "extensions.ignoreRecommendations": True,
     "files.autoSave": "off",

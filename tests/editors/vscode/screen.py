@@ -15,16 +15,20 @@ from tests.editors.vscode.code_server import GUARD_SECONDS, CodeServer
 # Every state of the ghost text that a frame showed, with the milliseconds since the page's start.
 _WATCH_GHOST = """
 () => {
-  const parts = ['[class*="ghost-text-decoration"]', '.ghost-text-view-line', '.ghost-text .view-line', '.ghost-text'];
   window.ghost = () => {
     const editor = document.querySelector('.editor-group-container.active .editor-instance') || document;
-    const found = [...editor.querySelectorAll('[class*="ghost-text-decoration"]')].map(e => [
-      e.getBoundingClientRect().top, e.getBoundingClientRect().left, e.textContent]);
-    for (const block of editor.querySelectorAll('.ghost-text'))
-      for (const line of block.querySelectorAll('.view-line').length ? block.querySelectorAll('.view-line') : [block])
-        found.push([line.getBoundingClientRect().top, line.getBoundingClientRect().left, '\\n' + line.textContent]);
-    found.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-    return found.map(e => e[2]).join('').replaceAll('\\u00a0', ' ');
+    const found = [...editor.querySelectorAll('[class*="ghost-text"]')]
+      .filter(e => !e.querySelector('[class*="ghost-text"]'))
+      .map(e => ({ box: e.getBoundingClientRect(), text: e.textContent, own: e.closest('.view-zones') !== null }));
+    found.sort((a, b) => a.box.top - b.box.top || a.box.left - b.box.left);
+    let text = '', row = null;
+    for (const part of found) {
+      // Lines of its own, below the one with the caret.
+      if (part.own && (row === null || part.box.top > row + 4)) text += '\\n';
+      if (part.own) row = part.box.top;
+      text += part.text;
+    }
+    return text.replaceAll('\\u00a0', ' ');
   };
   window.frames_ = [];
   const look = () => {
@@ -174,7 +178,7 @@ class Screen:
         return value
 
     def until_ghost(self, text: str) -> None:
-        self.until(f"the ghost text {text!r}", lambda: self.ghost == text, 30)
+        self.until(f"the ghost text {text!r}", lambda: self.ghost == text)
 
     def picture(self, file: Path) -> None:
         self.page.screenshot(path=str(file))
