@@ -8,6 +8,7 @@ from copilot.chat.fences import parts
 from copilot.chat.question import Outcome, Turn
 from copilot.chat.task import Task
 from copilot.chat.wording import clipped, conversation, fenced, wish
+from copilot.safety.invisible import without_invisible
 
 SUBJECT = 72
 _LABEL = re.compile(r"^(?:\W*)(?:commit message|subject|title|message|summary|body)\W*:\W*", re.IGNORECASE)
@@ -38,7 +39,7 @@ class CommitMessage(NamedTuple):
         )
 
     def read(self, answer: str, *, whole: bool) -> Outcome:
-        message = read_message(answer)
+        message = read_message(without_invisible(answer))
         if not message:
             return Outcome(note="The answer holds no commit message.")
         return Outcome(commit_message=message)

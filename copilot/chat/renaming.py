@@ -99,13 +99,20 @@ class Renaming:
         names = read_names(without_invisible(answer, code=True), self._old, used, whole=whole)
         if not names:
             return Outcome(note="The answer holds no name that could be used here.")
+        return self.renamed(names[0])._replace(names=names)
+
+    def renamed(self, new: str) -> Outcome:
+        """With the name that someone chose."""
+        place = self._place
         if self._token is None or place.language in _NOT_RENAMED:
-            return Outcome(names=names, note=f"In {place.language} only names are suggested; rename it yourself.")
-        proposal, left = self._renamed(names[0])
+            return Outcome(note=f"In {place.language} only names are suggested; rename it yourself.")
+        if not _NAME.fullmatch(new) or keyword.iskeyword(new) or new in _RESERVED:
+            return Outcome(note=f"{new} cannot be a name here.")
+        proposal, left = self._renamed(new)
         if proposal is None:
-            return Outcome(names=names, note="Renaming it would break the file, so nothing is proposed.")
+            return Outcome(note="Renaming it would break the file, so nothing is proposed.")
         note = f"{_FILE_ONLY} {left} more of this name may belong to something else and stay." if left else _FILE_ONLY
-        return Outcome(proposal, names=names, note=note)
+        return Outcome(proposal, note=note)
 
     def _renamed(self, new: str) -> tuple[Proposal | None, int]:
         place, source = self._place, self._place.source

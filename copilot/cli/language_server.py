@@ -4,8 +4,7 @@ import sys
 
 
 def main() -> int:
-    from copilot import __version__
-    from copilot import cli
+    from copilot import __version__, cli
 
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"{__version__}\n")

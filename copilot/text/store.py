@@ -71,6 +71,10 @@ class DocumentStore:
             raise _version_gap(uri)
         return document
 
+    def find(self, uri: str) -> Document | None:
+        """As :meth:`get`; None where it is not open or out of step."""
+        return None if uri in self._out_of_step else self._documents.get(uri)
+
     def _known(self, uri: str) -> Document:
         try:
             return self._documents[uri]

@@ -2,6 +2,7 @@
 
 from lsprotocol import types
 
+from copilot_lsp import actions
 from copilot_lsp.commands import Commands
 
 _EXTENSIONS = ("caret", "partialResults", "life", "status", "why")
@@ -18,4 +19,5 @@ def announce(capabilities: types.ServerCapabilities, commands: Commands) -> None
     capabilities.execute_command_provider = types.ExecuteCommandOptions(
         commands=commands.announced, work_done_progress=True
     )
+    capabilities.code_action_provider = types.CodeActionOptions(code_action_kinds=list(actions.KINDS))
     capabilities.experimental = {"slipstream": dict.fromkeys(_EXTENSIONS, True)}

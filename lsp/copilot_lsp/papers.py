@@ -2,8 +2,8 @@
 
 import os
 import re
-import secrets
 import shutil
+import tempfile
 from pathlib import Path
 
 from copilot import paths
@@ -19,7 +19,10 @@ class Papers:
         self._count = 0
 
     def write(self, title: str, suffix: str, text: str) -> Path:
-        """A new file, named after ``title``; readable by this user only. Raises ``OSError`` where it can't be."""
+        """A new file, named after ``title``; readable by this user only.
+
+        Raises ``OSError`` or ``SlipstreamError`` where it can't be.
+        """
         if self._folder is None:
             self._folder = _new_folder()
         self._count += 1
@@ -38,15 +41,13 @@ class Papers:
 
 
 def _new_folder() -> Path:
-    base = paths.runtime_dir()
-    paths.make_private_dir(base.parent if paths.runtime_dir() == paths.host_socket().parent else base)
-    base = paths.make_private_dir(base)
+    base = paths.make_private_dir(paths.runtime_dir())
     for left in base.glob(f"{_PREFIX}*"):
         # Of a server that was killed: it could not clean up.
         owner = left.name.removeprefix(_PREFIX).partition("-")[0]
         if owner.isdigit() and not _alive(int(owner)):
             shutil.rmtree(left, ignore_errors=True)
-    return paths.make_private_dir(base / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(4)}")
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=base))
 
 
 def _alive(pid: int) -> bool:

@@ -110,7 +110,7 @@ class Server(LanguageServer):
         }
         self.news.register(self.commands, self.protocol.plain_notifications)
         CopilotMethods(self).register(self.protocol.plain_requests)
-        self.tasks.register(self.commands, self.protocol.plain_notifications)
+        self.tasks.register(self.commands, self.protocol.plain_requests, self.protocol.plain_notifications)
 
     # ------------------------------------------------------------------------------------------------ documents
 
@@ -167,6 +167,7 @@ class Server(LanguageServer):
         """End what runs in the background."""
         for task in list(self._background):
             task.cancel()
+        self.tasks.close()
         self.status.close()
         await self.host.close()
         self._ledger.close()

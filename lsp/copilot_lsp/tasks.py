@@ -5,13 +5,11 @@ cancel alike; that closes the stream at the host, and the engine stops within a 
 """
 
 import asyncio
-import contextlib
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from lsprotocol import types
@@ -19,59 +17,30 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from copilot.chat.task import Task
 from copilot.errors import SlipstreamError
-from copilot.safety.invisible import without_invisible
 from copilot.text.document import Document
-from copilot.text.position import Range
+from copilot_lsp import actions
+from copilot_lsp.asking import Answer, asked
 from copilot_lsp.commands import Commands
 from copilot_lsp.messages import Json, ProgressToken, RequestId, Wire
 from copilot_lsp.progress import WorkDone
-from copilot_lsp.protocol import PlainNotification
+from copilot_lsp.protocol import PlainNotification, PlainRequest
+from copilot_lsp.questions import AskParams, Surroundings, question_of
+from copilot_lsp.showing import Offer, Showing
 from copilot_lsp.streams import StreamNotes
 
 if TYPE_CHECKING:
-    from copilot.chat.question import Question
-    from copilot.client.host import ChatPiece, HostClient
+    from copilot.chat.proposal import Proposal
+    from copilot.chat.question import Outcome, Question
+    from copilot_lsp.edits import EditAbilities
     from copilot_lsp.server import Server
 
 log = logging.getLogger(__name__)
 
-PREFIX = "slipstream.ask."
 _REQUEST_FAILED = -32803
 """LSP 3.17, ``LSPErrorCodes.RequestFailed``."""
 
-# A name of the client's own comes back in every notification.
-_StreamName = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-
-_ROLES = frozenset({"user", "assistant"})
-_UNKNOWN_CONTEXT = 4096
-_RESERVE = 128
-"""Tokens for the model's own format around the text."""
-
-_CHARS_PER_TOKEN = 3
-_MOST_CHARACTERS = 16_000
-_LEAST_CHARACTERS = 600
-
-
-class Diagnostic(Wire, frozen=True):
-    range: Range
-    message: Any = ""
-    source: str | None = None
-
-
-class ChatTurn(Wire, frozen=True):
-    role: str
-    content: str
-
-
-class AskParams(Wire, frozen=True):
-    """The one argument of each command."""
-
-    uri: str | None = None
-    range: Range | None = None
-    diagnostics: tuple[Diagnostic, ...] = ()
-    question: str = ""
-    messages: tuple[ChatTurn, ...] = ()
-    stream: _StreamName | None = None
+_MOST_CHOICES = 3
+_NO_CREATING = "This editor creates no files for a server, so the change is only shown."
 
 
 class ProgressCancelParams(Wire, frozen=True):
@@ -86,19 +55,14 @@ class RequestFailed(JsonRpcException):
     CODE = _REQUEST_FAILED
 
 
-@dataclass
-class _Answer:
-    """What came so far. ``finish``: how the model ended, None while it goes on."""
+class _Asked(NamedTuple):
+    """One command, with the document as it was when it came; the error where that is not known is told by the
+    stream, which begins with every command.
+    """
 
-    texts: list[str] = field(default_factory=list)
-    model: str | None = None
-    finish: str | None = None
-    hidden: bool = False
-    """Invisible characters were taken out."""
-
-    @property
-    def text(self) -> str:
-        return "".join(self.texts)
+    task: Task
+    params: AskParams
+    document: Document | SlipstreamError | None
 
 
 class Tasks:
@@ -108,15 +72,37 @@ class Tasks:
         self._server = server
         self._running: dict[str, asyncio.Task[Json]] = {}
         self._by_token: dict[ProgressToken, asyncio.Task[Json]] = {}
+        self._presenting: set[asyncio.Task[None]] = set()
+        self._showing: Showing | None = None
 
-    def register(self, commands: Commands, notifications: dict[str, PlainNotification]) -> None:
-        commands |= {f"{PREFIX}{task}": partial(self._ask, task) for task in Task}
+    def register(
+        self,
+        commands: Commands,
+        requests: dict[str, PlainRequest],
+        notifications: dict[str, PlainNotification],
+    ) -> None:
+        commands |= {f"{actions.PREFIX}{task}": partial(self._ask, task) for task in Task}
+        requests[types.TEXT_DOCUMENT_CODE_ACTION] = PlainRequest(actions.CodeActionParams, self._actions)
         notifications[types.WINDOW_WORK_DONE_PROGRESS_CANCEL] = PlainNotification(ProgressCancelParams, self._cancel)
+
+    def close(self) -> None:
+        """End what runs, and remove the files that were shown."""
+        for task in (*self._running.values(), *self._presenting):
+            task.cancel()
+        if self._showing is not None:
+            self._showing.close()
 
     def _cancel(self, params: ProgressCancelParams) -> None:
         """``window/workDoneProgress/cancel``; a token that is unknown is one whose work is over."""
         if (running := self._by_token.get(params.token)) is not None:
             running.cancel()
+
+    async def _actions(self, request_id: RequestId, params: actions.CodeActionParams) -> list[Json]:
+        client = self._server.client_capabilities.text_document
+        able = client.code_action if client is not None else None
+        return actions.actions(params, literals=bool(able and able.code_action_literal_support))
+
+    # ------------------------------------------------------------------------------------------- one command
 
     def _ask(
         self, task: Task, request_id: RequestId, arguments: Sequence[Any], token: ProgressToken | None
@@ -124,20 +110,15 @@ class Tasks:
         """Take the document as it is before the next message can change it; answer later."""
         server = self._server
         params = msgspec.convert(arguments[0] if arguments else {}, AskParams)
+        params.check(task)
         name = params.stream or secrets.token_hex(8)
         if name in self._running:
             raise JsonRpcInvalidParams("A stream of this name is still running.")
-        if task is Task.CHAT and not params.question.strip():
-            raise JsonRpcInvalidParams("A chat needs a question.")
-        if task is not Task.CHAT and params.uri is None:
-            raise JsonRpcInvalidParams(f"{PREFIX}{task} needs a uri.")
-        if task.of_code and params.range is None:
-            raise JsonRpcInvalidParams(f"{PREFIX}{task} needs a range.")
-        document = self._document(task, params)
+        question = _Asked(task, params, self._document(task, params))
         notes = StreamNotes(
-            server.protocol, name, command=f"{PREFIX}{task}", uri=params.uri, wanted=server.options.streams
+            server.protocol, name, command=f"{actions.PREFIX}{task}", uri=params.uri, wanted=server.options.streams
         )
-        running = asyncio.create_task(self._run(task, params, document, notes, token), name=f"ask {task}")
+        running = asyncio.create_task(self._run(question, notes, token), name=f"ask {task}")
         self._running[name] = running
 
         def over(_done: object) -> None:
@@ -151,7 +132,6 @@ class Tasks:
         return running
 
     def _document(self, task: Task, params: AskParams) -> Document | SlipstreamError | None:
-        """What the question is about; the error is told by the stream, which begins with every command."""
         if params.uri is None or params.range is None or not (task.of_code or task is Task.CHAT):
             return None
         try:
@@ -159,18 +139,12 @@ class Tasks:
         except SlipstreamError as error:
             return error
 
-    async def _run(
-        self,
-        task: Task,
-        params: AskParams,
-        document: Document | SlipstreamError | None,
-        notes: StreamNotes,
-        token: ProgressToken | None,
-    ) -> Json:
+    async def _run(self, about: _Asked, notes: StreamNotes, token: ProgressToken | None) -> Json:
         window = self._server.client_capabilities.window
+        label = about.task.label
         work_done = WorkDone(
             self._server.protocol,
-            f"Slipstream: {task.label}",
+            f"Slipstream: {label}",
             supported=bool(window and window.work_done_progress),
             token=token,
             cancellable=True,
@@ -180,123 +154,158 @@ class Tasks:
         self._by_token[work_done.token] = current
         try:
             work_done.report("Reading", None)
-            return await self._answered(task, params, document, notes, work_done)
+            return await self._answered(about, notes, work_done)
         except SlipstreamError as error:
-            notes.begin(task.label)
+            notes.begin(label)
             notes.end("error", error.message, error.hint)
             raise RequestFailed(str(error)) from error
         except asyncio.CancelledError:
-            notes.begin(task.label)
+            notes.begin(label)
             notes.end("cancelled", "The request was cancelled.")
             raise
         except Exception:
-            notes.begin(task.label)
+            notes.begin(label)
             notes.end("error", "Internal error.", "The server's log says where.")
             raise
         finally:
             self._by_token.pop(work_done.token, None)
             work_done.end()
 
-    async def _answered(
-        self,
-        task: Task,
-        params: AskParams,
-        document: Document | SlipstreamError | None,
-        notes: StreamNotes,
-        work_done: WorkDone,
-    ) -> Json:
-        if isinstance(document, SlipstreamError):
-            raise document
+    async def _answered(self, about: _Asked, notes: StreamNotes, work_done: WorkDone) -> Json:
         # Parsing a large file takes a moment, in which someone may type.
-        question, title = await asyncio.to_thread(self._question, task, params, document)
+        question, title = await asyncio.to_thread(self._question, about)
         notes.begin(title)
-        answer = await self._asked(question, notes, work_done)
-        whole = answer.finish != "length"
-        outcome = await asyncio.to_thread(question.read, answer.text, whole=whole)
-        result: Json = {
-            "stream": notes.name,
+
+        def came(text: str) -> None:
+            work_done.report("Writing", None)
+            notes.text(text)
+
+        chosen = about.params.name if about.task is Task.RENAME else None
+        if chosen is None:
+            answer = await asked(self._server.host, question, came)
+            outcome = await asyncio.to_thread(question.read, "".join(answer.raw), whole=answer.whole)
+        else:
+            answer = Answer()
+            outcome = await asyncio.to_thread(_renamed, question, chosen)
+        result = self._result(about.task, title, notes.name, answer, outcome)
+        notes.end(
+            "done" if answer.whole else "length",
+            "" if answer.whole else "The answer reached its limit and broke off.",
+        )
+        presenting = asyncio.create_task(self._present(question, title, result, outcome))
+        self._presenting.add(presenting)
+        presenting.add_done_callback(self._presented)
+        return result
+
+    def _question(self, about: _Asked) -> "tuple[Question, str]":
+        if isinstance(about.document, SlipstreamError):
+            raise about.document
+        server = self._server
+        question = question_of(
+            about.task,
+            about.params,
+            Surroundings(about.document, server.documents.encoding, server.shown_path, server.documents.find),
+        )
+        return question, question.title
+
+    def _result(self, task: Task, title: str, stream: str, answer: Answer, outcome: "Outcome") -> Json:
+        edit = diff = None
+        note = outcome.note
+        if outcome.proposal is not None:
+            edit, diff, said = self._proposed(outcome.proposal)
+            note = " ".join(filter(None, [note, said]))
+        return {
+            "stream": stream,
             "kind": str(task),
             "title": title,
             "text": answer.text,
             "model": answer.model,
-            "incomplete": not whole,
-            "edit": None,
-            "diff": None,
+            "incomplete": not answer.whole,
+            "edit": edit,
+            "diff": diff,
             "names": list(outcome.names),
             "commitMessage": outcome.commit_message,
-            "note": outcome.note,
+            "note": note,
         }
-        notes.end("done" if whole else "length", "" if whole else "The answer reached its limit and broke off.")
-        return result
 
-    def _question(self, task: Task, params: AskParams, document: Document | None) -> "tuple[Question, str]":
-        from copilot.chat.conversation import Conversation
-        from copilot.chat.explain import Explain
-        from copilot.chat.place import Place
+    def _proposed(self, proposal: "Proposal") -> tuple[Json | None, str | None, str]:
+        """The edit, its diff, and what is to be said of them."""
+        from copilot.chat.diff import unified
+        from copilot_lsp.edits import workspace_edit
+        from copilot_lsp.proposals import CHANGED, fitted
 
-        place = None
-        if document is not None and params.range is not None:
-            encoding = self._server.documents.encoding
-            start, end = (document.split_at(it, encoding) for it in (params.range.start, params.range.end))
-            place = Place(document, start, end, path=self._server.shown_path(document.uri))
-        question: Question
-        if task is Task.CHAT or place is None:
-            turns = [{"role": it.role, "content": it.content} for it in params.messages if it.role in _ROLES]
-            question = Conversation(params.question, turns, place)
-        else:
-            question = Explain(place, params.question)
-        return question, question.title
+        server = self._server
+        fitting = fitted(proposal, server.documents)
+        if fitting is None:
+            return None, None, CHANGED
+        proposal, version = fitting
+        uri = proposal.document.uri
+        diff = unified(proposal, server.shown_path(uri) or uri)
+        edit = workspace_edit(proposal, server.documents.encoding, self._abilities, version=version)
+        return edit, diff, _NO_CREATING if edit is None else ""
 
-    async def _asked(self, question: "Question", notes: StreamNotes, work_done: WorkDone) -> _Answer:
-        """The model's answer. A host that left is replaced once, and a prompt that is too long is made shorter."""
-        client = await self._host()
-        status = await client.status()
-        context = (status.context_tokens if status is not None else 0) or _UNKNOWN_CONTEXT
-        most_tokens = min(question.most_tokens, context // 2)
-        room = max(_LEAST_CHARACTERS, (context - most_tokens - _RESERVE) * _CHARS_PER_TOKEN)
-        room = min(room, _MOST_CHARACTERS)
-        lost = False
-        while True:
-            answer = _Answer(model=status.model if status is not None else None)
-            turns = await asyncio.to_thread(question.turns, room)
-            try:
-                await self._read(client.chat_pieces(turns, max_tokens=most_tokens), answer, notes, work_done)
-            except SlipstreamError as error:
-                if answer.texts:
-                    raise
-                if error.code == "context_too_long" and room > _LEAST_CHARACTERS:
-                    room = max(_LEAST_CHARACTERS, room // 2)
-                elif error.code == "host_lost" and not lost:
-                    lost = True
-                    self._server.host.failed(error)
-                    client = await self._host()
-                else:
-                    raise
+    # ------------------------------------------------------------------- clients without views of their own
+
+    async def _present(self, question: "Question", title: str, result: Json, outcome: "Outcome") -> None:
+        """Show what came of it, in a client that does not do so itself. The command is answered already: some clients
+        give up on one that waits for a person.
+        """
+        options = self._server.options
+        showing = self._shows()
+        proposes = outcome.proposal is not None or bool(outcome.names)
+        if proposes and not options.review:
+            await self._offer(showing, question, title, result, outcome)
+        elif not proposes and not options.streams:
+            if result["commitMessage"] is not None:
+                await showing.text(title, result["commitMessage"], suffix=".txt")
             else:
-                self._server.host.answered()
-                return answer
+                await showing.text(title, result["text"])
+            if result["note"]:
+                showing.say(result["note"])
 
-    async def _read(
-        self, pieces: "AsyncGenerator[ChatPiece]", answer: _Answer, notes: StreamNotes, work_done: WorkDone
+    async def _offer(
+        self, showing: Showing, question: "Question", title: str, result: Json, outcome: "Outcome"
     ) -> None:
-        async with contextlib.aclosing(pieces):
-            async for piece in pieces:
-                answer.model = piece.model or answer.model
-                answer.finish = piece.finish or answer.finish
-                text = without_invisible(piece.text)
-                answer.hidden = answer.hidden or text != piece.text
-                if text:
-                    work_done.report("Writing", None)
-                    answer.texts.append(text)
-                    notes.text(text)
+        proposal, note = outcome.proposal, result["note"]
+        if outcome.names:
+            name = await showing.choose("A better name?", [*outcome.names[:_MOST_CHOICES], "Cancel"])
+            if name is None or name == "Cancel":
+                return
+            outcome = await asyncio.to_thread(_renamed, question, name)
+            title, proposal, note = f"Rename to {name}", outcome.proposal, outcome.note
+        diff = None
+        if proposal is not None:
+            edit, diff, said = self._proposed(proposal)
+            note = note if edit is not None else said
+        if note:
+            showing.say(note)
+        if diff is not None and proposal is not None:
+            wanted = proposal
+            await showing.offer(Offer(title, diff, lambda: self._proposed(wanted)[0]))
 
-    async def _host(self) -> "HostClient":
-        client = await self._server.host.host(invoked=True)
-        if client is None:
-            raise SlipstreamError(
-                "The engine host is not ready.",
-                hint="It may still be fetching or loading its model; `slipstream status` says how far it is.",
-                code="starting",
-                retryable=True,
-            )
-        return client
+    def _presented(self, done: asyncio.Task[None]) -> None:
+        self._presenting.discard(done)
+        if not done.cancelled() and (error := done.exception()) is not None:
+            log.error("an answer could not be shown: %s", type(error).__name__)
+
+    def _shows(self) -> Showing:
+        if self._showing is None:
+            window = self._server.client_capabilities.window
+            files = bool(window and window.show_document and window.show_document.support)
+            self._showing = Showing(self._server.protocol, files=files, applies=self._abilities.apply)
+        return self._showing
+
+    @property
+    def _abilities(self) -> "EditAbilities":
+        from copilot_lsp.edits import EditAbilities
+
+        return EditAbilities.of(self._server.client_capabilities)
+
+
+def _renamed(question: "Question", name: str) -> "Outcome":
+    from copilot.chat.renaming import Renaming
+
+    assert isinstance(question, Renaming)
+    # Asked for by name alone, there may be nothing to rename here.
+    _ = question.title
+    return question.renamed(name)
