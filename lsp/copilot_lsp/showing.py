@@ -22,6 +22,8 @@ DISCARD = "Discard"
 _DECISION_SECONDS = 3600.0
 _MOST_LINES = 40
 """Lines of a diff that a message may hold, where no file can be shown."""
+# Optional in LSP 3.18, but LSP4IJ 0.20 fails without it and never answers.
+_AT_ITS_BEGIN: Json = {"selection": {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}}
 
 
 class Offer(NamedTuple):
@@ -65,12 +67,13 @@ class Showing:
         """Show the diff and ask; make the change where the answer is yes."""
         message = f"Slipstream proposes: {offer.title}."
         if not await self._file(offer.title, ".diff", offer.diff):
-            if offer.diff.count("\n") > _MOST_LINES or not self._applies:
+            if self._applies and offer.diff.count("\n") > _MOST_LINES:
+                # Nobody can decide about what does not fit on the screen.
                 self.say(f"{message} This editor can't show it, so nothing was changed.")
                 return
             message = f"{message}\n\n{offer.diff}"
         if not self._applies:
-            self.say(f"{message} This editor makes no changes for a server: the diff is yours to apply.")
+            self.say(f"{message}\nThis editor makes no changes for a server: the diff is yours to apply.")
         elif await self.choose(message, (APPLY, DISCARD)) == APPLY:
             await self._apply(offer)
 
@@ -97,7 +100,9 @@ class Showing:
             return False
         try:
             uri = self._papers.write(title, suffix, text).as_uri()
-            answer = await self._protocol.ask(types.WINDOW_SHOW_DOCUMENT, {"uri": uri, "takeFocus": True})
+            answer = await self._protocol.ask(
+                types.WINDOW_SHOW_DOCUMENT, {"uri": uri, "takeFocus": True, **_AT_ITS_BEGIN}
+            )
         except (ClientError, OSError, SlipstreamError) as error:
             log.warning("a text was not shown as a file: %s", error)
             return False
