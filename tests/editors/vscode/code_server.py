@@ -39,20 +39,16 @@ SETTINGS: Mapping[str, object] = {
     "workbench.startupEditor": "none",
     "workbench.tips.enabled": False,
 }
-# A key for the tests: all editors closed without questions, no notifications.
+# Keys for the tests.
+KEY_CLEAR = "Control+Alt+Shift+F9"
+KEY_CLOSE = "Control+Alt+Shift+F8"
 KEYS = (
     {
-        "key": "ctrl+alt+shift+f9",
+        "key": KEY_CLEAR.replace("Control", "ctrl").lower(),
         "command": "runCommands",
-        "args": {
-            "commands": [
-                "notifications.clearAll",
-                "workbench.action.files.revert",
-                "workbench.action.closeAllEditors",
-                "workbench.action.closePanel",
-            ]
-        },
+        "args": {"commands": ["notifications.clearAll", "workbench.action.closePanel"]},
     },
+    {"key": KEY_CLOSE.replace("Control", "ctrl").lower(), "command": "workbench.action.revertAndCloseActiveEditor"},
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.editors.vscode.code_server import GUARD_SECONDS, CodeServer
+from tests.editors.vscode.code_server import GUARD_SECONDS, KEY_CLEAR, KEY_CLOSE, CodeServer
 
 # Every state of the ghost text that a frame showed, with the milliseconds since the page's start.
 _WATCH_GHOST = """
@@ -54,6 +54,9 @@ _LINES = """
 }
 """
 
+TABS = ".tabs-container .tab"
+_STATUS = "[id='slipstream.slipstream.slipstream.status']"
+
 
 class Screen:
     def __init__(self, code_server: CodeServer, *, width: int = 1000, height: int = 640, scale: float = 1) -> None:
@@ -94,8 +97,15 @@ class Screen:
 
     def clear(self) -> None:
         """Give up what was not saved, close every editor and put notifications away."""
-        self.press("Escape", *["Control+Alt+Shift+F9"])
-        self.until("the end of the editors", lambda: not self.page.query_selector(".tabs-container .tab"))
+        self.press("Escape", KEY_CLEAR)
+
+        def one_less() -> bool:
+            if tabs := self.page.locator(TABS).count():
+                self.press(KEY_CLOSE)
+                self.until("the end of a tab", lambda: self.page.locator(TABS).count() < tabs)
+            return tabs == 0
+
+        self.until("the end of the editors", one_less)
 
     def open(self, file: Path, line: int = 1) -> None:
         """Open ``file`` with the caret at the end of ``line`` (from 1)."""
@@ -128,6 +138,7 @@ class Screen:
         row = f".quick-input-list .monaco-list-row:has-text('{title}')"
         self.page.wait_for_selector(row, timeout=GUARD_SECONDS * 1000)
         self.page.click(row)
+        self.page.wait_for_selector(row, state="hidden")
 
     @property
     def ghost(self) -> str:
@@ -151,13 +162,25 @@ class Screen:
     @property
     def status(self) -> str:
         """The words of the extension's item in the status bar."""
-        item = self.page.query_selector("[id='slipstream.slipstream.slipstream.status']")
+        item = self.page.query_selector(_STATUS)
         return (item.text_content() or "").replace("\u00a0", " ").strip() if item is not None else ""
 
+    def status_has(self, icon: str) -> bool:
+        """Whether that item has an icon of this class."""
+        return self.page.query_selector(f"{_STATUS} {icon}") is not None
+
+    def click_status(self) -> None:
+        self.page.click(f"{_STATUS} a")
+        self.page.wait_for_selector(".quick-input-list .monaco-list-row")
+
     def shows(self, text: str) -> bool:
-        """Whether ``text`` is anywhere on the screen."""
-        body: Any = self.page.evaluate("document.body.innerText.replaceAll('\\u00a0', ' ')")
-        return text in body
+        """Whether ``text`` is anywhere on the screen, however its lines are broken."""
+        body: Any = self.page.evaluate("document.body.innerText")
+        return "".join(text.split()) in "".join(str(body).split())
+
+    def focus(self) -> None:
+        """Go back to the file."""
+        self.press("Control+1")
 
     def saved(self) -> bytes:
         """Save the file and read it back."""
