@@ -99,13 +99,14 @@ class Screen:
         """Give up what was not saved, close every editor and put notifications away."""
         self.press("Escape", KEY_CLEAR)
 
-        def one_less() -> bool:
-            if tabs := self.page.locator(TABS).count():
+        def closed() -> bool:
+            if self.page.query_selector(TABS) is not None:
+                # Pressed again where it was lost on a notification that was just going.
                 self.press(KEY_CLOSE)
-                self.until("the end of a tab", lambda: self.page.locator(TABS).count() < tabs)
-            return tabs == 0
+                self.page.wait_for_timeout(200)
+            return self.page.query_selector(TABS) is None
 
-        self.until("the end of the editors", one_less)
+        self.until("the end of the editors", closed)
 
     def open(self, file: Path, line: int = 1) -> None:
         """Open ``file`` with the caret at the end of ``line`` (from 1)."""
