@@ -184,10 +184,14 @@ export class Ask {
     } catch {
       this.connection.log.info("No language server renames here.");
     }
-    if (name === answer.names[0] && answer.edit !== null) {
-      await this.review.propose(answer.title || `Rename to ${name}`, answer.edit);
+    const own = name === answer.names[0] ? answer : await this.request("rename", { ...question, name }, () => undefined);
+    if (own === undefined) {
+      return;
+    }
+    if (own.edit !== null) {
+      await this.review.propose(`Rename to ${name}`, own.edit);
     } else {
-      void vscode.window.showInformationMessage(answer.note || `No language extension here can rename to ${name} everywhere.`);
+      void vscode.window.showInformationMessage(own.note || `No language extension here can rename to ${name} everywhere.`);
     }
   }
 

@@ -46,6 +46,8 @@ export interface Question {
   diagnostics?: Diagnostic[];
   question?: string;
   messages?: Turn[];
+  /** A name that someone chose for `rename`; no model is asked then. */
+  name?: string;
   stream?: string;
 }
 

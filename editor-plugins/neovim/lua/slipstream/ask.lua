@@ -106,8 +106,25 @@ local function offer_commit_message(window, message, buffer)
   end)
 end
 
+--- One of the names that came; the first has its change with it.
+local function choose_name(window, command, argument, result, encoding)
+  vim.ui.select(result.names, { prompt = "A better name:" }, function(name)
+    if not (name and window:is_open()) then
+      return
+    end
+    if name == result.names[1] and is(result.edit) then
+      proposal.show(window, result.edit, result.diff, encoding)
+    else
+      ask(window, command, vim.tbl_extend("force", argument, { name = name }))
+    end
+  end)
+end
+
 local function finish(window, command, argument, result, encoding, buffer)
   window:hint("q closes")
+  if #(result.names or {}) > 1 then
+    return choose_name(window, command, argument, result, encoding)
+  end
   if is(result.edit) and is(result.diff) then
     return proposal.show(window, result.edit, result.diff, encoding)
   end

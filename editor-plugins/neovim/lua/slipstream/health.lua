@@ -43,7 +43,7 @@ local function check_server()
   local command = server.command()
   if not command then
     fail("No `slipstream` command was found", {
-      "Install it so that it is on PATH: pip install 'slipstream-copilot[cpu]'",
+      "Install it as its README says, so that it is on PATH",
       "or name it: require('slipstream').setup({ cmd = '/path/to/slipstream' })",
     })
     return

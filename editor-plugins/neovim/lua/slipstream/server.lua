@@ -3,7 +3,7 @@ local config = require("slipstream.config")
 
 local M = {}
 
-M.missing = "Slipstream: no `slipstream` command was found. Install it (pip install 'slipstream-copilot[cpu]') "
+M.missing = "Slipstream: no `slipstream` command was found. Install it as its README says, "
   .. 'so that it is on PATH, or name it: require("slipstream").setup({ cmd = "/path/to/slipstream" }).'
 
 --- The repository that this plugin is part of: <root>/editor-plugins/neovim/lua/slipstream/server.lua.
