@@ -158,6 +158,9 @@ class Tasks:
         except SlipstreamError as error:
             notes.begin(label)
             notes.end("error", error.message, error.hint)
+            if not self._server.options.streams:
+                # Most clients write the error of a command to a log, and the user waits for an answer.
+                self._shows().say(str(error), types.MessageType.Error)
             raise RequestFailed(str(error)) from error
         except asyncio.CancelledError:
             notes.begin(label)
