@@ -106,7 +106,6 @@ def test_a_name_is_chosen_from_several(file: Path, host: FakeHost) -> None:
 
 def test_the_help_is_found(file: Path, host: FakeHost, tmp_path: Path) -> None:
     with Neovim(file) as nvim:
-        nvim.lua("vim.cmd('silent! unlet! g:x')")
         plugin = nvim.lua("return vim.api.nvim_get_runtime_file('doc/slipstream.txt', false)[1]")
         # Tags are the user's own file, so they are made for a copy.
         (tmp_path / "doc").mkdir()
