@@ -159,7 +159,9 @@ class Tasks:
             notes.begin(label)
             notes.end("error", error.message, error.hint)
             if not self._server.options.streams:
-                # Most clients write the error of a command to a log, and the user waits for an answer.
+                # Most clients write the error of a command to a log, and the user waits for an answer. After the end of
+                # the work: with that Helix clears the line where it shows messages.
+                work_done.end()
                 self._shows().say(str(error), types.MessageType.Error)
             raise RequestFailed(str(error)) from error
         except asyncio.CancelledError:

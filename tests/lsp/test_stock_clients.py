@@ -235,3 +235,13 @@ def test_a_command_ends_where_a_client_can_show_little_and_asks_nothing_that_it_
     if window.get("workDoneProgress"):
         able |= {"window/workDoneProgress/create"}
     assert asked <= able
+
+
+def test_helix_clears_its_message_when_work_ends_so_an_error_comes_after_that(client: Client, tmp_path: Path) -> None:
+    client.initialize(**HELIX)
+    argument = {"uri": (tmp_path / "a.py").as_uri()}
+    command = {"command": "slipstream.ask.commitMessage", "arguments": [argument], "workDoneToken": "mine"}
+    assert client.error("workspace/executeCommand", command)["code"] == REQUEST_FAILED
+    told = [note for note in client.notes if note["method"] in {"$/progress", "window/showMessage"}]
+    assert [note["method"] for note in told[-2:]] == ["$/progress", "window/showMessage"]
+    assert told[-2]["params"]["value"]["kind"] == "end"
