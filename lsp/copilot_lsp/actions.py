@@ -26,7 +26,9 @@ _ACTIONS = (
     # No kind of the protocol's fits what changes nothing.
     _Action(Task.EXPLAIN, "slipstream.explain", "Explain"),
 )
-KINDS = tuple(action.kind for action in _ACTIONS)
+_FIX_OF_CODE = "refactor.rewrite.fix"
+"""A quick fix belongs to a fault: LSP4IJ leaves one out where somebody has only selected code."""
+KINDS = (*(action.kind for action in _ACTIONS), _FIX_OF_CODE)
 
 
 class CodeActionContext(Wire, frozen=True):
@@ -64,12 +66,13 @@ def _offered(params: CodeActionParams, *, literals: bool) -> Iterator[Json]:
         argument: Json = {"uri": params.text_document.uri, "range": place}
         if action.task is Task.FIX:
             argument["diagnostics"] = list(params.context.diagnostics)
+        mere_code = action.task is Task.FIX and only is None and not params.context.diagnostics
         title = f"Slipstream: {action.title}"
         command = {"title": title, "command": f"{PREFIX}{action.task}", "arguments": [argument]}
         if not literals:
             yield command
             continue
-        found: Json = {"title": title, "kind": action.kind, "command": command}
+        found: Json = {"title": title, "kind": _FIX_OF_CODE if mere_code else action.kind, "command": command}
         if action.task is Task.FIX and params.context.diagnostics:
             found["diagnostics"] = list(params.context.diagnostics)
         yield found

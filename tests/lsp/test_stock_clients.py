@@ -245,3 +245,18 @@ def test_helix_clears_its_message_when_work_ends_so_an_error_comes_after_that(cl
     told = [note for note in client.notes if note["method"] in {"$/progress", "window/showMessage"}]
     assert [note["method"] for note in told[-2:]] == ["$/progress", "window/showMessage"]
     assert told[-2]["params"]["value"]["kind"] == "end"
+
+
+def test_jetbrains_is_offered_a_fix_of_selected_code_as_no_quick_fix(client: Client, host: FakeHost) -> None:
+    """It leaves quick fixes out of the intentions on a selection."""
+    literals = {
+        "codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["quickfix", "refactor", "refactor.rewrite"]}}
+    }
+    capabilities = {**LSP4IJ["capabilities"], "textDocument": {"codeAction": literals}}
+    client.initialize(**{**LSP4IJ, "capabilities": capabilities})
+    client.open(URI, TEXT)
+    selected = {"start": at(0, 0), "end": at(1, 11)}
+    asked = {"textDocument": {"uri": URI}, "range": selected, "context": {"diagnostics": []}}
+    offered = {action["title"]: action["kind"] for action in client.result("textDocument/codeAction", asked)}
+    assert offered["Slipstream: Fix"] == "refactor.rewrite.fix"
+    assert "quickfix" not in offered.values()
