@@ -196,7 +196,8 @@ class Framing:
 def _differences(wanted: InfillRequest, chosen: InfillRequest, density: float) -> tuple[str, ...]:
     phrases = []
     if wanted.layout != chosen.layout:
-        phrases.append(f"order {chosen.layout} instead of {wanted.layout}")
+        own = "of the model itself"
+        phrases.append(f"order {chosen.layout or own} instead of {wanted.layout or own}")
     for name in ("prefix", "suffix"):
         have, want = (_length(request, name) for request in (chosen, wanted))
         if want - have > want // 8:
