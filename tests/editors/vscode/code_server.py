@@ -16,6 +16,7 @@ from typing import Self
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "editor-plugins" / "vscode" / "slipstream.vsix"
+OUR_SERVER = Path(sys.executable).parent / "slipstream"
 VERSION = "4.100.3"
 GUARD_SECONDS = 45.0
 
@@ -69,7 +70,7 @@ class CodeServer:
         self,
         folder: Path,
         *,
-        server: Path | None = Path(sys.executable).parent / "slipstream",
+        server: Path | None = OUR_SERVER,
         settings: Mapping[str, object] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
