@@ -3,7 +3,6 @@
 from copilot.chat.place import Place
 from copilot.text.document import Document
 
-
 _FIRST, _LAST = "\u00ab", "\u00bb"
 
 
