@@ -45,6 +45,8 @@ export class Ghost implements vscode.Disposable {
   private asking = 0;
   /** Under way while more is drawn. The requests that VS Code makes meanwhile are this provider's own. */
   private redrawing: Promise<void> | undefined;
+  /** How often someone dismissed one, or went away from its place. */
+  private departures = 0;
   private contexts = new Map<string, boolean>();
   private readonly subscriptions: vscode.Disposable[] = [];
 
@@ -100,6 +102,7 @@ export class Ghost implements vscode.Disposable {
   /** The one at the caret is not wanted. */
   async dismiss(): Promise<void> {
     const item = this.current?.items[0];
+    this.departures += 1;
     this.leave();
     await vscode.commands.executeCommand(HIDE);
     if (item !== undefined) {
@@ -235,8 +238,10 @@ export class Ghost implements vscode.Disposable {
     let items: Suggestion[];
     do {
       items = question.items;
+      const before = this.departures;
       await vscode.commands.executeCommand(HIDE);
-      if (this.current !== question) {
+      // Whoever types on meanwhile wants what comes of that, and hiding has ended VS Code's own request for it.
+      if (this.departures !== before) {
         return;
       }
       await vscode.commands.executeCommand(TRIGGER);
@@ -286,6 +291,7 @@ export class Ghost implements vscode.Disposable {
     // While someone types, VS Code itself asks anew, or draws what is left of this one.
     const typed = place?.uri === editor?.document.uri.toString() && place?.version !== editor?.document.version;
     if (place !== undefined && !typed && !isAt(place, editor)) {
+      this.departures += 1;
       this.leave();
     }
   }

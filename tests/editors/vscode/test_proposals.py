@@ -1,7 +1,5 @@
 """What the model would change is a diff first, and nothing is written without a yes."""
 
-import subprocess
-
 import pytest
 
 from tests.editors.vscode.conftest import Opened
@@ -83,22 +81,3 @@ def test_a_fix_keeps_the_line_ends_of_a_file(opened: Opened, screen: Screen, hos
     answers(screen, "Accept")
     screen.until("the change", lambda: "        result += item" in screen.lines)
     assert screen.saved().decode() == after
-
-
-def test_a_commit_message_goes_into_the_box_and_commits_nothing(opened: Opened, screen: Screen, host: FakeHost) -> None:
-    def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", *words], cwd=screen.workspace, check=True, capture_output=True, text=True, timeout=60
-        ).stdout
-
-    opened()
-    git("init", "-q")
-    git("config", "user.email", "a@example.org")
-    git("config", "user.name", "A")
-    git("commit", "-q", "--allow-empty", "-m", "First")
-    git("add", ".")
-    host.chat = ("Write bytes ", "to a file")
-    screen.command("Git: Refresh")
-    screen.command("Slipstream: Write a Commit Message")
-    screen.until("the message", lambda: screen.shows("Write bytes to a file"))
-    assert git("log", "--format=%s").split() == ["First"]

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,6 +128,7 @@ def test_a_server_that_ends_is_started_again(user: Path, module_host: FakeHost) 
             "another server",
             lambda: [one for one in servers(code_server.folder) if one.pid != first.pid],
         )
+        screen.open(code_server.workspace / "a.py", 1)
         screen.until("its status", lambda: screen.status_has(".codicon-zap"))
         offers(screen, module_host, code_server.workspace / "b.py")
         assert not screen.page.query_selector(".notification-toast")
@@ -155,3 +157,25 @@ def test_a_program_that_is_not_there_is_named(user: Path, module_host: FakeHost)
         screen.command("Slipstream: Restart the Language Server")
         screen.until("a server", lambda: "The language server runs." in code_server.extension_log())
         offers(screen, module_host, code_server.workspace / "a.py")
+
+
+def test_a_commit_message_goes_into_the_box_and_commits_nothing(user: Path, module_host: FakeHost) -> None:
+    code_server = window_of(user, "g")
+
+    def git(*words: str) -> str:
+        command = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *words]
+        done = subprocess.run(
+            command, cwd=code_server.workspace, check=True, capture_output=True, text=True, timeout=60
+        )
+        return done.stdout
+
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "First")
+    (code_server.workspace / "a.py").write_text(code("commit"))
+    git("add", ".")
+    module_host.chat = ("Write bytes ", "to a file")
+    with opened(code_server) as screen:
+        screen.open(code_server.workspace / "a.py", LINE)
+        screen.command("Slipstream: Write a Commit Message")
+        screen.until("the message", lambda: screen.shows("Write bytes to a file"))
+        assert git("log", "--format=%s").split() == ["First"]
