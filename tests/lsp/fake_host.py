@@ -44,8 +44,8 @@ class FakeHost:
     on them as well.
 
     ``hold_after``: send so many tokens, then wait until :meth:`release`. ``refuse`` answers without a stream,
-    ``fail`` ends one after its tokens. ``answers`` are given in turn, and ``tokens`` after them. All may be set while
-    it runs.
+    ``fail`` ends one after its tokens. ``step_seconds`` pass after each piece.
+    ``answers`` are given in turn, and ``tokens`` after them. All may be set while it runs.
     """
 
     tokens: Sequence[str] = ("1",)
@@ -62,6 +62,7 @@ class FakeHost:
     chat: Sequence[str] = ("It adds ", "two ", "numbers.")
     chat_answers: list[Sequence[str]] = field(default_factory=list)
     chat_finish: str = "stop"
+    step_seconds: float = 0.005
     asked_chat: list[Asked] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -163,7 +164,7 @@ class FakeHost:
             writer.write(b"slipstream-stream: s1\r\n\r\n")
             for frame in frames:
                 writer.write(frame)
-                await asyncio.sleep(_STEP_SECONDS)
+                await asyncio.sleep(self.step_seconds)
                 # Polled: the test sets it from another thread.
                 held = 0
                 while not left.done() and self.hold_after is not None and asked.sent >= self.hold_after:
