@@ -6,6 +6,7 @@
 local client = require("slipstream.client")
 local config = require("slipstream.config")
 local ghost = require("slipstream.ghost")
+local placing = require("slipstream.placing")
 local text = require("slipstream.text")
 
 local M = {}
@@ -34,10 +35,6 @@ end
 
 local function inserting()
   return api.nvim_get_mode().mode:sub(1, 1) == "i"
-end
-
-local function line_at(buffer, row)
-  return api.nvim_buf_get_lines(buffer, row, row + 1, false)[1] or ""
 end
 
 -- -------------------------------------------------------------------------------------------------- showing
@@ -72,44 +69,6 @@ local function show(suggestion)
   end
 end
 
---- What `item` says for this place: its text from the caret on and how many bytes right of it that replaces.
---- nil where it does not fit.
-local function fit(item, here, encoding)
-  local line = line_at(here.buffer, here.row)
-  local whole = item.insertText:gsub("\r\n", "\n")
-  local over, consumed = 0, 0
-  if item.range then
-    local first, past = item.range.start, item.range["end"]
-    if first.line ~= here.row or past.line ~= here.row then
-      return nil
-    end
-    local from = text.byte_column(line, first.character, encoding)
-    local before = line:sub(from + 1, here.column)
-    if from > here.column or whole:sub(1, #before) ~= before then
-      return nil
-    end
-    consumed = #before
-    over = math.max(0, text.byte_column(line, past.character, encoding) - here.column)
-  end
-  if #whole == consumed then
-    return nil
-  end
-  return {
-    buffer = here.buffer,
-    tick = here.tick,
-    row = here.row,
-    column = here.column,
-    head = line:sub(1, here.column),
-    kept = line:sub(here.column + over + 1),
-    line_count = api.nvim_buf_line_count(here.buffer),
-    item = item,
-    whole = whole,
-    consumed = consumed,
-    text = whole:sub(consumed + 1),
-    over = over,
-  }
-end
-
 --- Whether `new` says less than what is shown, as the first lines of a stream do that was asked for anew.
 local function says_less(new)
   return shown and shown.over == new.over and #new.text < #shown.text and vim.startswith(shown.text, new.text)
@@ -122,7 +81,7 @@ local function take(items, here, encoding, options)
   end
   local fitting = {}
   for _, item in ipairs(items) do
-    fitting[#fitting + 1] = fit(item, here, encoding)
+    fitting[#fitting + 1] = placing.fit(item, here, encoding)
   end
   if #fitting == 0 then
     if options.final then
@@ -209,54 +168,6 @@ end
 
 -- --------------------------------------------------------------------------------------- keeping in step
 
---- What was typed since `shown` was right, if it is how the suggestion begins; else nil.
-local function typed_since(here)
-  if here.buffer ~= shown.buffer or here.row < shown.row then
-    return nil
-  end
-  local rows = here.row - shown.row
-  if api.nvim_buf_line_count(here.buffer) ~= shown.line_count + rows then
-    return nil
-  end
-  if rows == 0 and here.column < shown.column then
-    return nil
-  end
-  if line_at(here.buffer, shown.row):sub(1, #shown.head) ~= shown.head then
-    return nil
-  end
-  local pieces = api.nvim_buf_get_text(here.buffer, shown.row, shown.column, here.row, here.column, {})
-  local typed = table.concat(pieces, "\n")
-  return vim.startswith(shown.text, typed) and typed or nil
-end
-
---- Move `shown` along with what was typed; false where it does not fit any more.
-local function follow(here)
-  local typed = typed_since(here)
-  if not typed or #typed == #shown.text then
-    return false
-  end
-  local line = line_at(here.buffer, here.row)
-  local tail = line:sub(here.column + 1)
-  local left = shown.text:sub(#typed + 1)
-  -- Between the caret and what the suggestion leaves alone an editor may have put closers, or typing taken them.
-  local over = #tail - #shown.kept
-  if over < 0 or tail:sub(over + 1) ~= shown.kept or not text.is_within(tail:sub(1, over), left) then
-    return false
-  end
-  show(vim.tbl_extend("force", shown, {
-    tick = here.tick,
-    row = here.row,
-    column = here.column,
-    head = line:sub(1, here.column),
-    line_count = api.nvim_buf_line_count(here.buffer),
-    consumed = shown.consumed + #typed,
-    text = left,
-    over = over,
-    all = false,
-  }))
-  return true
-end
-
 --- Bring what is shown in line with the text and the caret, and ask again where something was typed.
 local function sync()
   local here = place()
@@ -270,8 +181,13 @@ local function sync()
     cancel()
     return rest_soon()
   end
-  if shown and not follow(here) then
-    hide()
+  if shown then
+    local followed = placing.follow(shown, here)
+    if followed then
+      show(followed)
+    else
+      hide()
+    end
   end
   ask_soon()
 end
@@ -302,7 +218,7 @@ local function put(length)
     return
   end
   local chunk, left = this.text:sub(1, length), this.text:sub(length + 1)
-  local over = line_at(this.buffer, this.row):sub(this.column + 1, this.column + this.over)
+  local over = placing.line_at(this.buffer, this.row):sub(this.column + 1, this.column + this.over)
   local dropped = 0
   while not text.is_within(over:sub(dropped + 1), left) do
     dropped = dropped + 1
