@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "editor-plugins" / "vscode" / "slipstream.vsix"
 OUR_SERVER = Path(sys.executable).parent / "slipstream"
 VERSION = "4.100.3"
-GUARD_SECONDS = 45.0
+GUARD_SECONDS = 90.0
 
 SETTINGS: Mapping[str, object] = {
     "chat.commandCenter.enabled": False,

@@ -73,6 +73,7 @@ class Screen:
             viewport={"width": width, "height": height}, device_scale_factor=scale
         )
         self.page: Page = self._context.new_page()
+        self.page.set_default_timeout(GUARD_SECONDS * 1000)
         self.file = Path()
 
     def __enter__(self) -> Self:
