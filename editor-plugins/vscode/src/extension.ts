@@ -68,6 +68,7 @@ export function activate(context: vscode.ExtensionContext): void {
     log,
     statusBar(connection),
     watchCaret(connection),
+    whenItAnswers(connection, () => { ghost.again(); }),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration("slipstream.serverPath") || event.affectsConfiguration("slipstream.host")) {
         void lifecycle.start();
@@ -81,5 +82,18 @@ export function activate(context: vscode.ExtensionContext): void {
   // Not awaited: a question to the user would hold up the window's start.
   lifecycle.start().catch((error: unknown) => {
     log.error(text(error));
+  });
+}
+
+/** Call `then` when a model comes up, or completions are switched on. */
+function whenItAnswers(connection: Connection, then: () => void): vscode.Disposable {
+  let before = connection.status?.state;
+  return connection.onDidChangeStatus(() => {
+    const now = connection.status?.state;
+    const answers = now === "ready" || now === "busy";
+    if (answers && before !== undefined && before !== "ready" && before !== "busy") {
+      then();
+    }
+    before = now;
   });
 }

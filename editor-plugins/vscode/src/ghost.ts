@@ -110,6 +110,20 @@ export class Ghost implements vscode.Disposable {
     }
   }
 
+  /** Ask anew what was asked in vain: there is a model now. */
+  again(): void {
+    const question = this.current;
+    const inVain = question !== undefined && question.answered && question.items.length === 0;
+    if (inVain && this.redrawing === undefined && isAt(question.place, vscode.window.activeTextEditor)) {
+      this.leave(question);
+      // As if VS Code asked by itself: nobody wants several to choose from.
+      this.redrawing = Promise.resolve(vscode.commands.executeCommand(TRIGGER)).then(
+        () => { this.redrawing = undefined; },
+        () => { this.redrawing = undefined; },
+      );
+    }
+  }
+
   /** Accept all of it, also while more of it is being drawn. */
   async accept(): Promise<void> {
     await this.redrawing;

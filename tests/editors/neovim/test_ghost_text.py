@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from copilot.serve.api import HostState, HostStatus
 from tests.editors.neovim.conftest import CARET_LINE
 from tests.editors.neovim.driver import Neovim
 from tests.lsp.fake_host import FakeHost
@@ -162,3 +163,21 @@ def test_not_where_nobody_wants_it(file: Path, host: FakeHost, where: str) -> No
         nvim.insert_at(CARET_LINE, "Ax = ")
         assert nvim.lua("return #vim.lsp.get_clients()") == 0
         assert not host.questions
+
+
+def test_what_was_asked_while_the_model_came_up_is_answered_then(file: Path, host: FakeHost) -> None:
+    host.tokens = ("path",)
+    ready = host.status
+    host.status = HostStatus(state=HostState.STARTING, version="0", pid=1)
+    with Neovim(file) as nvim:
+        nvim.ready()
+        nvim.insert_at(CARET_LINE)
+        nvim.type("p")
+        nvim.until("the answer to the key", lambda: len(nvim.sent("textDocument/inlineCompletion")) >= 1)
+        nvim.until("its state", lambda: "starting" in nvim.lua("return require('slipstream').statusline()"))
+        pending = "local n = 0 for _ in pairs(vim.lsp.get_clients()[1].requests) do n = n + 1 end return n"
+        nvim.until("an empty answer", lambda: nvim.lua(pending) == 0)
+        assert nvim.ghost is None
+        host.status = ready
+        host.tokens = ("ath",)
+        nvim.until("the ghost text", lambda: nvim.ghost == "ath")

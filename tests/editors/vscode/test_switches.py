@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from copilot.serve.api import ErrorData
+from copilot.serve.api import ErrorData, HostState, HostStatus
 from tests.editors.vscode.code_server import CodeServer
-from tests.editors.vscode.conftest import Opened
+from tests.editors.vscode.conftest import LINE, Opened
 from tests.editors.vscode.screen import Screen
 from tests.editors.vscode.test_ghost_text import LOOP, LOOP_GHOST
 from tests.lsp.fake_host import FakeHost
@@ -69,6 +69,23 @@ def test_a_model_that_fails_is_told_with_what_to_do(opened: Opened, screen: Scre
     screen.press("Backspace")
     offers(screen, host)
     screen.until("the icon of one that works", lambda: screen.status_has(READY))
+
+
+def test_what_was_asked_while_the_model_came_up_is_answered_then(
+    opened: Opened, screen: Screen, host: FakeHost
+) -> None:
+    opened()
+    ready = host.status
+    host.status = HostStatus(state=HostState.STARTING, version="0", pid=1)
+    screen.command("Slipstream: Restart the Language Server")
+    screen.until("its start", lambda: screen.status_has(".codicon-loading"))
+    screen.focus()
+    host.tokens = ("ath.touch()",)
+    screen.type("p")
+    screen.until("the key", lambda: screen.lines[LINE - 1] == "    p")
+    host.status = ready
+    screen.until_ghost("ath.touch()")
+    screen.until("its state", lambda: screen.status_has(READY))
 
 
 def test_completions_are_switched_off_and_on_from_the_status_bar(

@@ -327,6 +327,13 @@ function M.visible_text()
   return this and this.text
 end
 
+--- Ask anew where nothing is visible: what was asked in vain may be answered now.
+function M.again()
+  if not visible() and inserting() then
+    ask_soon()
+  end
+end
+
 --- Forget everything; used when suggestions are switched off.
 function M.stop()
   hide()

@@ -32,7 +32,7 @@ local function no()
 end
 
 -- The core takes a suggestion only whole, asks by itself, and does not tell what it shows.
-M.accept_word, M.accept_line, M.dismiss, M.trigger = no, no, no, no
+M.accept_word, M.accept_line, M.dismiss, M.trigger, M.again = no, no, no, no, no
 
 function M.visible_text()
   return nil

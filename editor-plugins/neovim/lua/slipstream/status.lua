@@ -17,9 +17,14 @@ function M.started(id)
   redraw()
 end
 
+local answers = { ready = true, busy = true }
+
 function M.changed(id, status)
   local before = known[id] or {}
   known[id] = status
+  if answers[status.state] and not answers[before.state] then
+    require("slipstream.keys").suggestions().again()
+  end
   for _, name in ipairs({ "tokensPerSecond", "ttftMs" }) do
     if status[name] == nil or status[name] == vim.NIL then
       status[name] = before[name]
