@@ -90,6 +90,7 @@ bench: setup-dev
 	$(BIN)/python -m benchmarks.kv_reuse
 	$(BIN)/python -m benchmarks.storm
 	$(BIN)/python -m benchmarks.speculation
+	$(BIN)/python -m benchmarks.editor_neovim
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist
