@@ -36,6 +36,10 @@ OWN_GOAL_MS = 40.0
 FIRST_LINE_GOAL = 0.4
 TOKEN_SECONDS = 0.025
 LINES = 8
+KEYS_A_LINE = 40
+LETTERS = "abcdefghijklmnopqrstuwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+"""Without the one that suggestions begin with."""
+
 _GUARD = 90
 
 _KEYS = """() => {
@@ -53,10 +57,15 @@ class Stamps:
         self.lines: list[tuple[float, str, object]] = []
         self._read = 0
 
-    def newest(self, kind: str, since: int) -> float | None:
-        """The time of the last note of this kind after the first ``since`` notes."""
+    def newest_question(self, since: int) -> tuple[float, object] | None:
+        """When the last request after the first ``since`` notes came, and its id."""
         self.update()
-        return next((time for time, what, _ in reversed(self.lines[since:]) if what == kind), None)
+        return next(((time, name) for time, what, name in reversed(self.lines[since:]) if what == "asked"), None)
+
+    def answered(self, name: object) -> float | None:
+        """When the answer to the request of this id left the server."""
+        self.update()
+        return next((time for time, what, other in self.lines if (what, other) == ("answered", name)), None)
 
     def update(self) -> int:
         """How many there are."""
@@ -82,10 +91,11 @@ class Window:
         before = self._stamps.update()
         page.evaluate("window.frames_.length = 0")
         page.keyboard.press(key)
-        screen.until(f"{ghost!r} on the screen", lambda: ghost in page.evaluate("window.ghost()"), _GUARD)
-        answered = screen.until("the answer", lambda: self._stamps.newest("answered", before), _GUARD)
-        asked = self._stamps.newest("asked", before)
-        assert asked is not None
+        screen.until(f"{ghost!r} on the screen", lambda: any(ghost in text for text in screen.frames), _GUARD)
+        question = self._stamps.newest_question(before)
+        assert question is not None
+        asked, name = question
+        answered = screen.until("the answer", lambda: self._stamps.answered(name), _GUARD)
         origin, pressed, frames = page.evaluate(_STATE)
         return pressed, asked, answered, ((origin + time, text) for time, text in frames)
 
@@ -115,6 +125,8 @@ def measure(code_server: CodeServer, screen: Screen, stamps: Stamps, host: FakeH
     for number in range(args.answers):
         rows = ((f"    row_{number}_{row} ", "= ", "read()", "\n") for row in range(LINES))
         host.tokens = (f"row_{number}_0 ", *[token for row in rows for token in row][1:])
+        # Above each there is something else, so that none is remembered.
+        screen.type(f"step_{number}()")
         _, asked, answered, frames = window.answer("Enter", f"row_{number}_{LINES - 1} = read()")
         first = next(time for time, text in frames if f"row_{number}_0 = read()" in text)
         shares.append((first - asked) / (answered - asked))
@@ -122,13 +134,14 @@ def measure(code_server: CodeServer, screen: Screen, stamps: Stamps, host: FakeH
     print(f"first line, {len(shares)} answers: seen after {100 * share:.0f} % of the time", flush=True)
 
     host.step_seconds = 0.001
-    for number in range(args.suggestions):
+    for count in range(1, args.suggestions + 1):
+        number = args.keys + count
         host.tokens = (f"value_{number}", ".write()")
         window.answer(key_of(screen, number), f"value_{number}.write()")
-        if (number + 1) % max(1, args.suggestions // 4) == 0:
+        if count % max(1, args.suggestions // 4) == 0:
             editor, server = processes(code_server)
             print(
-                f"after {number + 1:5} suggestions: extension host {resident_mb(editor):.1f} MB, "
+                f"after {count:5} suggestions: extension host {resident_mb(editor):.1f} MB, "
                 f"server {resident_mb(server):.1f} MB",
                 flush=True,
             )
@@ -136,10 +149,11 @@ def measure(code_server: CodeServer, screen: Screen, stamps: Stamps, host: FakeH
 
 
 def key_of(screen: Screen, number: int) -> str:
-    if number % 40 == 39:
+    """A key that no suggestion begins with, and that makes a line which was not there before."""
+    if number and number % KEYS_A_LINE == 0:
         # The line must not grow for ever.
         screen.press("Control+Backspace")
-    return "x"
+    return LETTERS[number // KEYS_A_LINE]
 
 
 def p90(figures: list[float]) -> float:
@@ -172,6 +186,8 @@ def main() -> None:
     parser.add_argument("--answers", type=int, default=10)
     parser.add_argument("--suggestions", type=int, default=2000)
     args = parser.parse_args()
+    if args.keys + args.suggestions >= KEYS_A_LINE * len(LETTERS):
+        parser.error(f"keys and suggestions are fewer than {KEYS_A_LINE * len(LETTERS)} together")
     with tempfile.TemporaryDirectory(prefix="vb", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         os.environ["SLIPSTREAM_HOME"] = str(folder / "s")
