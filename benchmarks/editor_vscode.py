@@ -36,9 +36,9 @@ OWN_GOAL_MS = 40.0
 FIRST_LINE_GOAL = 0.4
 TOKEN_SECONDS = 0.025
 LINES = 8
-KEYS_A_LINE = 40
-LETTERS = "abcdefghijklmnopqrstuwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-"""Without the one that suggestions begin with."""
+KEYS_A_LINE = 50
+LETTERS = "abcdefghijklmnopqrstuwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""Without the one that suggestions begin with; a digit before a name is refused."""
 
 _GUARD = 90
 
