@@ -109,7 +109,7 @@ async def test_an_error_in_mid_stream_is_the_end_and_says_that_text_came() -> No
                     events.append(event)  # noqa: PERF401 - what came before the error counts
         assert isinstance(events[-1], TokenData)
         assert (caught.value.code, caught.value.retryable, caught.value.partial) == ("engine_restarted", True, True)
-        assert host.host.service.status().active_streams == 0
+        await until(lambda: host.host.service.status().active_streams == 0)
 
 
 async def test_a_bug_in_the_engine_is_told_without_its_message(caplog: pytest.LogCaptureFixture) -> None:
@@ -331,6 +331,13 @@ async def test_a_reader_that_stalls_holds_no_slot() -> None:
             assert isinstance(end, DoneData)
 
 
+def _rest(connection: socket.socket) -> bytes:
+    received = b""
+    while chunk := connection.recv(65536):
+        received += chunk
+    return received
+
+
 async def test_a_reader_that_stalls_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "WRITE_SECONDS", 0.1)
     hold = asyncio.Event()
@@ -341,12 +348,11 @@ async def test_a_reader_that_stalls_is_dropped(monkeypatch: pytest.MonkeyPatch) 
             await until(lambda: engine.calls and engine.calls[0].ended is not None)
             assert engine.calls[0].ended == "cancelled"
             connection.settimeout(GUARD_SECONDS)
-            received = b""
-            while chunk := connection.recv(65536):
-                received += chunk
+            # In a thread: the host that is to hang up shares this loop.
+            received = await asyncio.to_thread(_rest, connection)
         assert b"event: token" in received
         assert b"event: done" not in received
-        assert host.host.service.status().active_streams == 0
+        await until(lambda: host.host.service.status().active_streams == 0)
 
 
 async def test_heartbeats_while_nothing_else_comes(monkeypatch: pytest.MonkeyPatch) -> None:
