@@ -71,6 +71,10 @@ def test_closing_the_diff_discards(opened: Opened, screen: Screen, host: FakeHos
     # The question is still there, and answering it now writes nothing.
     if screen.page.query_selector(".notification-toast"):
         screen.page.click(".notification-toast .monaco-button:has-text('Accept')")
+        screen.until("its end", lambda: not screen.page.query_selector(".notification-toast"))
+    # A notification that was clicked keeps the keyboard.
+    screen.focus()
+    screen.caret(LINE)
     screen.type("# mine")
     screen.until("what is typed", lambda: "        result -= item# mine" in screen.lines)
     assert screen.saved().decode() == before.replace("-= item", "-= item# mine")
