@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import IO
 
 
@@ -19,7 +20,8 @@ def main() -> None:
     assert server.stdin is not None
     assert server.stdout is not None
     asked: set[object] = set()
-    with open(log_path, "a", buffering=1) as log:  # noqa: PTH123 - a line at a time, for whoever follows it
+    # A line at a time, for whoever follows it.
+    with Path(log_path).open("a", buffering=1) as log:
 
         def note(kind: str, name: object) -> None:
             log.write(json.dumps([time.time() * 1000, kind, name]) + "\n")

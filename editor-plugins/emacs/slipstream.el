@@ -122,6 +122,7 @@ It then prepares for this place, and the first key is answered sooner."
 
 (defvar-local slipstream--document nil "What the server knows of the current buffer.")
 (defvar slipstream-mode)
+(defvar slipstream--unanswered)
 
 (defvar slipstream--the-connection nil)
 (defvar slipstream--trouble nil "Why there is no server, in words already shown.")
@@ -303,6 +304,11 @@ It then prepares for this place, and the first key is answered sooner."
     (setf (slipstream--status connection) status)
     (when (and (equal state "failed") (not (equal before "failed")))
       (message "%s" (slipstream--status-words status)))
+    (when (and (member state '("ready" "busy")) (not (member before '("ready" "busy"))))
+      ;; What was asked while the model came up is worth asking again.
+      (with-current-buffer (window-buffer)
+        (when (equal slipstream--unanswered (cons (point) (buffer-chars-modified-tick)))
+          (slipstream--ask-completion 2))))
     (force-mode-line-update t)))
 
 (defun slipstream--status-words (status)
@@ -494,6 +500,8 @@ point, closing brackets that it writes itself between point and END."
 (defvar-local slipstream--ghost nil)
 (defvar-local slipstream--showing nil "Non-nil while ghost text is visible; switches its keys on.")
 (defvar-local slipstream--asked nil "Names the request whose answer is wanted.")
+(defvar-local slipstream--unanswered nil
+  "Point and tick of the last question, as a pair, if no suggestion came of it.")
 (defvar-local slipstream--timer nil)
 (defvar-local slipstream--caret-timer nil)
 (defvar-local slipstream--last-tick nil)
@@ -628,6 +636,7 @@ Return how many there are.  A null RESULT means that nothing is new."
 (defun slipstream--ask-completion (kind &optional index)
   "Ask for a suggestion at point: KIND 1 is asked for, 2 is automatic.
 INDEX: which candidate to show, by default the first."
+  (setq slipstream--unanswered (cons (point) (buffer-chars-modified-tick)))
   (when-let ((connection (and (slipstream--here-p) (slipstream--sync))))
     (let* ((name (slipstream--new-name))
            (buffer (current-buffer))
@@ -655,6 +664,7 @@ INDEX: which candidate to show, by default the first."
                      (when (funcall current)
                        (with-current-buffer buffer
                          (let ((count (slipstream--take-answer result (or index 0))))
+                           (when (> count 0) (setq slipstream--unanswered nil))
                            (cond ((/= kind 1))
                                  ((= count 0) (message "Slipstream: nothing to suggest here"))
                                  (index (slipstream--tell-index)))))))
@@ -1293,19 +1303,18 @@ Bind further ones as (menu-item \"\" COMMAND :filter slipstream--at-ghost).")
   "Show suggestions of a local model as ghost text."
   :lighter (:eval (slipstream--lighter))
   :keymap slipstream-mode-map
-  (let ((switch (if slipstream-mode #'add-hook #'remove-hook)))
-    (pcase-dolist (`(,hook . ,function)
-                   '((before-change-functions . slipstream--before-change)
-                     (after-change-functions . slipstream--after-change)
-                     (post-command-hook . slipstream--post-command)
-                     (window-selection-change-functions . slipstream--deselected)
-                     (after-save-hook . slipstream--saved)
-                     (after-set-visited-file-name-hook . slipstream--renamed)
-                     (kill-buffer-hook . slipstream--close)
-                     (change-major-mode-hook . slipstream--close)))
-      (if (memq hook '(before-change-functions after-change-functions post-command-hook))
-          (funcall switch hook function (and slipstream-mode 90) t)
-        (funcall switch hook function nil t))))
+  (pcase-dolist (`(,hook ,function . ,depth)
+                 '((before-change-functions slipstream--before-change . 90)
+                   (after-change-functions slipstream--after-change . 90)
+                   (post-command-hook slipstream--post-command . 90)
+                   (window-selection-change-functions slipstream--deselected)
+                   (after-save-hook slipstream--saved)
+                   (after-set-visited-file-name-hook slipstream--renamed)
+                   (kill-buffer-hook slipstream--close)
+                   (change-major-mode-hook slipstream--close)))
+    (if slipstream-mode
+        (add-hook hook function depth t)
+      (remove-hook hook function t)))
   (setq-local minor-mode-overriding-map-alist
               (assq-delete-all 'slipstream--showing (copy-sequence minor-mode-overriding-map-alist)))
   (if slipstream-mode

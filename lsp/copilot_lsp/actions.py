@@ -13,22 +13,23 @@ _AUTOMATIC = 2
 
 
 class _Action(NamedTuple):
+    """``kinds``: the first that a client asks for is the one that it gets."""
+
     task: Task
-    kind: str
     title: str
+    kinds: tuple[str, ...]
 
 
 _ACTIONS = (
-    _Action(Task.FIX, "quickfix", "Fix"),
-    _Action(Task.DOCUMENT, "refactor.rewrite.document", "Document"),
-    _Action(Task.RENAME, "refactor.rewrite.rename", "Suggest names"),
-    _Action(Task.TESTS, "refactor.rewrite.tests", "Generate tests"),
+    # A quick fix belongs to a fault: LSP4IJ leaves one out where somebody has only selected code.
+    _Action(Task.FIX, "Fix", ("refactor.rewrite.fix", "quickfix")),
+    _Action(Task.DOCUMENT, "Document", ("refactor.rewrite.document",)),
+    _Action(Task.RENAME, "Suggest names", ("refactor.rewrite.rename",)),
+    _Action(Task.TESTS, "Generate tests", ("refactor.rewrite.tests",)),
     # No kind of the protocol's fits what changes nothing.
-    _Action(Task.EXPLAIN, "slipstream.explain", "Explain"),
+    _Action(Task.EXPLAIN, "Explain", ("slipstream.explain",)),
 )
-_FIX_OF_CODE = "refactor.rewrite.fix"
-"""A quick fix belongs to a fault: LSP4IJ leaves one out where somebody has only selected code."""
-KINDS = (*(action.kind for action in _ACTIONS), _FIX_OF_CODE)
+KINDS = tuple(kind for action in _ACTIONS for kind in action.kinds)
 
 
 class CodeActionContext(Wire, frozen=True):
@@ -59,29 +60,27 @@ def actions(params: CodeActionParams, *, literals: bool) -> list[Json]:
 
 def _offered(params: CodeActionParams, *, literals: bool) -> Iterator[Json]:
     place = {"start": _position(params.range.start), "end": _position(params.range.end)}
+    faults = list(params.context.diagnostics)
     for action in _ACTIONS:
-        only = params.context.only
-        if only is not None and not any(_within(action.kind, kind) for kind in only):
+        kinds = reversed(action.kinds) if faults else action.kinds
+        kind = next((kind for kind in kinds if _wanted(kind, params.context.only)), None)
+        if kind is None:
             continue
-        argument: Json = {"uri": params.text_document.uri, "range": place}
-        if action.task is Task.FIX:
-            argument["diagnostics"] = list(params.context.diagnostics)
-        mere_code = action.task is Task.FIX and only is None and not params.context.diagnostics
+        of_faults = {"diagnostics": faults} if action.task is Task.FIX else {}
+        argument = {"uri": params.text_document.uri, "range": place, **of_faults}
         title = f"Slipstream: {action.title}"
         command = {"title": title, "command": f"{PREFIX}{action.task}", "arguments": [argument]}
-        if not literals:
+        if literals:
+            # Without a fault there is nothing that it would resolve.
+            yield {"title": title, "kind": kind, "command": command, **(of_faults if faults else {})}
+        else:
             yield command
-            continue
-        found: Json = {"title": title, "kind": _FIX_OF_CODE if mere_code else action.kind, "command": command}
-        if action.task is Task.FIX and params.context.diagnostics:
-            found["diagnostics"] = list(params.context.diagnostics)
-        yield found
 
 
 def _position(position: Any) -> Json:
     return {"line": position.line, "character": position.character}
 
 
-def _within(kind: str, wanted: str) -> bool:
+def _wanted(kind: str, only: tuple[str, ...] | None) -> bool:
     """Kinds are a tree, written with dots; an empty one is its root."""
-    return not wanted or kind == wanted or kind.startswith(f"{wanted}.")
+    return only is None or any(not it or kind == it or kind.startswith(f"{it}.") for it in only)

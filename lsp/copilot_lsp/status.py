@@ -41,7 +41,8 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What clients get. Speed and time are those of the last completion that used the engine."""
+    """What clients get. Speed and time are those of the last completion that was long enough
+    to have a speed."""
 
     state: State
     message: str
@@ -83,6 +84,8 @@ class StatusBoard:
         self._view = HostView()
         self._working = 0
         self._stats: StreamStats | None = None
+        self._stats_before: StreamStats | None = None
+        """The last with a speed: an answer that is too short to have one does not take it away."""
         self._readers: list[Callable[[Status], None]] = []
         self._told: Status | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -90,7 +93,8 @@ class StatusBoard:
 
     @property
     def current(self) -> Status:
-        return compose(self._view, enabled=self._enabled(), working=self._working > 0, stats=self._stats)
+        stats = self._stats if _has_speed(self._stats) else self._stats_before or self._stats
+        return compose(self._view, enabled=self._enabled(), working=self._working > 0, stats=stats)
 
     def subscribe(self, tell: Callable[[Status], None]) -> None:
         """``tell`` is given the status soon, and again when it has changed."""
@@ -105,6 +109,8 @@ class StatusBoard:
 
     def measured(self, stats: StreamStats) -> None:
         """A completion came from the engine; ``stats`` may still grow."""
+        if _has_speed(self._stats):
+            self._stats_before = self._stats
         self._stats = stats
         self.changed()
 
@@ -139,3 +145,7 @@ class StatusBoard:
         self._next_at = asyncio.get_running_loop().time() + INTERVAL_SECONDS
         for tell in self._readers:
             tell(status)
+
+
+def _has_speed(stats: StreamStats | None) -> bool:
+    return stats is not None and stats.tokens_per_second is not None

@@ -311,6 +311,4 @@ def _renamed(question: "Question", name: str) -> "Outcome":
     from copilot.chat.renaming import Renaming
 
     assert isinstance(question, Renaming)
-    # Asked for by name alone, there may be nothing to rename here.
-    _ = question.title
     return question.renamed(name)

@@ -48,7 +48,8 @@ def test_whoever_asks_is_answered(editor: Client, context: Json) -> None:
     ("only", "found"),
     [
         (["quickfix"], ["Fix"]),
-        (["refactor"], ["Document", "Suggest names", "Generate tests"]),
+        (["refactor"], ["Fix", "Document", "Suggest names", "Generate tests"]),
+        (["refactor.rewrite.fix"], ["Fix"]),
         (["refactor.rewrite.document"], ["Document"]),
         (["source.organizeImports"], []),
         (["slipstream"], ["Explain"]),

@@ -46,6 +46,15 @@ def test_speed_is_that_of_the_last_completion() -> None:
     assert status.ttft_ms is not None
 
 
+def test_an_answer_too_short_to_have_a_speed_leaves_the_last_one() -> None:
+    board = StatusBoard(lambda: True)
+    for count in (5, 0):
+        stats = StreamStats()
+        board.measured(stats)
+        stats.add(DoneData(reason="stop", generated_tokens=count, decode_ms=50.0 * count))
+        assert board.current.tokens_per_second == 20.0
+
+
 async def test_what_changes_together_is_told_together_and_nothing_twice() -> None:
     board, told = StatusBoard(lambda: True), list[Status]()
     board.subscribe(told.append)

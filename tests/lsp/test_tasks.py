@@ -150,28 +150,27 @@ def test_line_ends_stay_what_they_are(editor: Client, host: FakeHost) -> None:
     assert made(text, ask(editor, "fix", uri=URI, range=spot(4))) == text.replace("itmes", "items")
 
 
-def test_a_fix_moves_along_with_what_is_typed_elsewhere(editor: Client, host: FakeHost) -> None:
+def fixed_meanwhile(editor: Client, host: FakeHost, change: Json) -> Json:
+    """The result of a fix during which the text was changed."""
     answer(host, FIXED)
     host.hold_after = 1
     editor.open(URI, TEXT)
     request = editor.send(EXECUTE, command("fix", uri=URI, range=spot(4)))
     editor.until("the question", lambda: host.asked_chat)
-    editor.change(URI, 2, edit((0, 0), (0, 0), "import re\n"))
+    editor.change(URI, 2, change)
     host.release()
-    result = editor.wait(request)["result"]
+    result: Json = editor.wait(request)["result"]
+    return result
+
+
+def test_a_fix_moves_along_with_what_is_typed_elsewhere(editor: Client, host: FakeHost) -> None:
+    result = fixed_meanwhile(editor, host, edit((0, 0), (0, 0), "import re\n"))
     assert made(f"import re\n{TEXT}", result) == f"import re\n{TEXT}".replace("itmes", "items")
     assert result["edit"]["documentChanges"][0]["textDocument"]["version"] == 2
 
 
 def test_a_fix_of_what_was_changed_meanwhile_is_not_proposed(editor: Client, host: FakeHost) -> None:
-    answer(host, FIXED)
-    host.hold_after = 1
-    editor.open(URI, TEXT)
-    request = editor.send(EXECUTE, command("fix", uri=URI, range=spot(4)))
-    editor.until("the question", lambda: host.asked_chat)
-    editor.change(URI, 2, edit((4, 4), (4, 4), "# "))
-    host.release()
-    result = editor.wait(request)["result"]
+    result = fixed_meanwhile(editor, host, edit((4, 4), (4, 4), "# "))
     assert (result["edit"], result["diff"]) == (None, None)
     assert "changed meanwhile" in result["note"]
 

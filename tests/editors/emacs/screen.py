@@ -17,7 +17,9 @@ HERE = Path(__file__).parent
 
 _INIT = """
 (setq inhibit-startup-screen t make-backup-files nil create-lockfiles nil auto-save-default nil
-      ring-bell-function #'ignore slipstream-delay 0)
+      ring-bell-function #'ignore slipstream-delay 0
+      ;; Emacs 28 loses a key that comes while it looks for a shorter way to type the last M-x.
+      extended-command-suggest-shorter nil)
 (menu-bar-mode 0)
 (let ((default-directory "/usr/share/emacs/site-lisp/elpa"))
   (when (file-directory-p default-directory) (normal-top-level-add-subdirs-to-load-path)))

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from copilot.serve.api import HostState, HostStatus
 from tests.editors.emacs.conftest import LINE, TEXT
-from tests.editors.emacs.screen import Emacs
+from tests.editors.emacs.screen import Emacs, lisp_string
 from tests.lsp.fake_host import FakeHost
 
 pytestmark = pytest.mark.editor
@@ -215,6 +216,50 @@ def test_there_is_none_in_a_region_nor_in_what_cannot_be_written(file: Path, hos
         emacs.type("p")
         emacs.sees("path.write_text")
         assert len(host.questions) == 1
+
+
+@pytest.mark.parametrize("connected", [False, True], ids=["before the server is there", "after it"])
+def test_what_was_asked_while_the_model_came_up_is_answered_then(file: Path, host: FakeHost, connected: bool) -> None:
+    ready = host.status
+    host.status = HostStatus(state=HostState.STARTING, version="0", pid=1)
+    called = {name: file.parent / name for name in ("slipstream--initialized", "slipstream--take-answer")}
+    note = '(advice-add \'{} :after (lambda (&rest _) (write-region "" nil {})))'
+    init = "".join(note.format(name, lisp_string(str(path))) for name, path in called.items())
+    emacs = Emacs(file, line=LINE, column=5, init=init)
+    try:
+        emacs.sees("Slip:starting")
+        if connected:
+            emacs.until("the server", called["slipstream--initialized"].exists)
+        emacs.type("p")
+        if connected:
+            emacs.until("the empty answer", called["slipstream--take-answer"].exists)
+        emacs.until("the key", lambda: emacs.line(LINE) == "    p")
+        host.tokens = ONE_LINE
+        host.status = ready
+        emacs.sees("    path.write_text(value.decode())", "Slip:ready")
+    finally:
+        emacs.__exit__()
+
+
+def test_it_is_switched_off_and_on(file: Path, host: FakeHost) -> None:
+    host.tokens = ONE_LINE
+    with Emacs(file, line=LINE, column=5) as emacs:
+        emacs.type("p")
+        emacs.sees("path.write_text")
+        emacs.command("slipstream-mode")
+        emacs.sees_no("Slip:")
+        emacs.until("its end", lambda: emacs.line(LINE) == "    p")
+        emacs.press("Tab")
+        emacs.type("ath")
+        emacs.until("the text", lambda: emacs.line(LINE).endswith("ath"))
+        asked = len(host.questions)
+        emacs.press("BSpace", "BSpace", "BSpace")
+        emacs.command("slipstream-mode")
+        emacs.sees("Slip:ready")
+        assert len(host.questions) == asked
+        emacs.type("x")
+        emacs.press("BSpace")
+        emacs.sees("path.write_text")
 
 
 def test_a_missing_server_is_told_once_and_says_what_to_do(file: Path, host: FakeHost) -> None:

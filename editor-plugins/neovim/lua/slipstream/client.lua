@@ -49,9 +49,6 @@ local handlers = {
   ["slipstream/didChangeStatus"] = function(_, params, context)
     require("slipstream.status").changed(context.client_id, params)
   end,
-  ["slipstream/completionStats"] = function(_, params, context)
-    require("slipstream.status").measured(context.client_id, params)
-  end,
   ["window/showMessage"] = function(_, params)
     local levels = { vim.log.levels.ERROR, vim.log.levels.WARN, vim.log.levels.INFO, vim.log.levels.DEBUG }
     M.notify(params.message, levels[params.type])
@@ -150,7 +147,7 @@ function M.attach(buffer)
   local capabilities = lsp.protocol.make_client_capabilities()
   capabilities.textDocument.inlineCompletion = { dynamicRegistration = false }
   local settings = M.server_settings()
-  local options = { completionStats = true, status = true, streams = true, review = true }
+  local options = { status = true, streams = true, review = true }
   local commands = {}
   for _, name in ipairs({ "explain", "fix", "document", "tests", "rename", "commitMessage", "chat" }) do
     -- Chosen among the code actions.

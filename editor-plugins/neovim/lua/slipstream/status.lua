@@ -3,7 +3,7 @@ local client = require("slipstream.client")
 
 local M = {}
 
--- By client id: the last status, with the figures of the last answer.
+-- By client id: the last status.
 local known = {}
 
 local words = { off = "off", starting = "starting", ready = "ready", busy = "writing", failed = "failed" }
@@ -25,20 +25,7 @@ function M.changed(id, status)
   if answers[status.state] and not answers[before.state] then
     require("slipstream.keys").suggestions().again()
   end
-  for _, name in ipairs({ "tokensPerSecond", "ttftMs" }) do
-    if status[name] == nil or status[name] == vim.NIL then
-      status[name] = before[name]
-    end
-  end
   redraw()
-end
-
-function M.measured(id, stats)
-  local status = known[id]
-  if status then
-    status.tokensPerSecond = stats.tokensPerSecond
-    status.ttftMs = stats.ttftMs
-  end
 end
 
 --- The server has ended. One that failed says so in the statusline until it is started again.
