@@ -197,29 +197,23 @@ class Server(LanguageServer):
 
     def _configuration_changed(self, params: object) -> None:
         pushed = params.get("settings") if isinstance(params, dict) else None
-        own = pushed.get(settings.SECTION) if isinstance(pushed, dict) else None
-        if own is not None:
-            # Asking takes a while, and the next request may be here already.
-            self._take_settings(own)
-        self._in_background(self._read_configuration(own))
+        self._in_background(self._read_configuration(pushed))
 
     async def _read_configuration(self, pushed: object = None) -> None:
         """Ask the client for its settings, or take those it ``pushed`` where it cannot be asked."""
         try:
-            self._take_settings(await self._configuration(pushed))
+            self._from_workspace = settings.read(await self._configuration(pushed))
         except ClientError as error:
             log.warning("the editor's settings stay as they were: %s", error)
+        else:
+            warning = self._from_workspace.warning
+            if warning and warning not in self._ignored_told:
+                self._ignored_told.add(warning)
+                self.show(warning, types.MessageType.Warning)
+            self._settle()
         if self.completion.enabled:
             # The first key should find the model warm.
             self.host.start()
-
-    def _take_settings(self, given: object) -> None:
-        self._from_workspace = settings.read(given)
-        warning = self._from_workspace.warning
-        if warning and warning not in self._ignored_told:
-            self._ignored_told.add(warning)
-            self.show(warning, types.MessageType.Warning)
-        self._settle()
 
     async def _watch_configuration(self) -> None:
         """Have the client tell when settings change; some do so only when they are asked to."""
@@ -240,7 +234,7 @@ class Server(LanguageServer):
     async def _configuration(self, pushed: object) -> object:
         workspace = self.client_capabilities.workspace
         if workspace is None or not workspace.configuration:
-            return pushed
+            return pushed.get(settings.SECTION) if isinstance(pushed, dict) else None
         items = {"items": [{"section": settings.SECTION}]}
         answer = await self.protocol.ask(types.WORKSPACE_CONFIGURATION, items, _CONFIGURATION_SECONDS)
         return answer[0] if isinstance(answer, list) and answer else None

@@ -136,16 +136,6 @@ def test_pushed_settings_count_where_the_client_cannot_be_asked(client: Client, 
     assert len(warnings(client)) == 1
 
 
-def test_what_comes_after_pushed_settings_sees_them(host: FakeHost) -> None:
-    """The answer to the server's own question comes later, and is the last word."""
-    with configured(host, [{}, {"enabled": False}]) as client:
-        client.initialize(capabilities={"workspace": {"configuration": True}})
-        client.open(URI, "x = ")
-        client.until("the question", lambda: client.of("workspace/configuration"))
-        client.notify("workspace/didChangeConfiguration", {"settings": {"slipstream": {"enabled": False}}})
-        assert client.result(COMPLETE, inline(URI, 0, 4)) == NO_ITEMS
-
-
 def test_where_completion_was_switched_off_nothing_is_prefilled_either(client: Client, host: FakeHost) -> None:
     client.initialize()
     notes = "file:///project/notes.md"

@@ -44,4 +44,5 @@ def test_ghost_text_of_the_real_model_is_drawn_typed_through_and_accepted(code_s
         assert accepted.startswith(f"{head}    {first}\n")
         assert accepted.endswith(tail)
         screen.until("the status of one that works", lambda: "tok/s" in screen.status)
-        assert not screen.page.query_selector(".notification-toast")
+        toast = screen.page.query_selector(".notification-toast")
+        assert not toast, toast.inner_text()

@@ -10,11 +10,14 @@ local function echo(lines)
   client.notify(table.concat(lines, "\n"))
 end
 
+local settling_ms = 200
+
 local function switch(on, filetype)
   filetype = filetype ~= "" and filetype or nil
   client.switch(on, filetype)
   if on then
-    completion.again()
+    -- The server takes the settings in first; a key that was quicker than that got no answer.
+    vim.defer_fn(completion.again, settling_ms)
   else
     completion.stop()
   end
