@@ -307,7 +307,8 @@ It then prepares for this place, and the first key is answered sooner."
     (when (and (member state '("ready" "busy")) (not (member before '("ready" "busy"))))
       ;; What was asked while the model came up is worth asking again.
       (with-current-buffer (window-buffer)
-        (when (equal slipstream--unanswered (cons (point) (buffer-chars-modified-tick)))
+        (when (and slipstream-mode
+                   (equal slipstream--unanswered (cons (point) (buffer-chars-modified-tick))))
           (slipstream--ask-completion 2))))
     (force-mode-line-update t)))
 
@@ -605,7 +606,8 @@ For no CLOSERS it is t."
                                         :start (copy-marker (car places))
                                         ;; A bracket that the editor closes is put before it.
                                         :end (copy-marker (cdr places) t))))
-    (setq slipstream--ghost ghost)
+    (setq slipstream--ghost ghost
+          slipstream--unanswered nil)
     (slipstream--update)))
 
 (defun slipstream--take-answer (result index)
@@ -664,7 +666,6 @@ INDEX: which candidate to show, by default the first."
                      (when (funcall current)
                        (with-current-buffer buffer
                          (let ((count (slipstream--take-answer result (or index 0))))
-                           (when (> count 0) (setq slipstream--unanswered nil))
                            (cond ((/= kind 1))
                                  ((= count 0) (message "Slipstream: nothing to suggest here"))
                                  (index (slipstream--tell-index)))))))

@@ -125,8 +125,6 @@ class InlineCompletions:
     async def _answer(self, request_id: RequestId, caret: Caret, asked: Asked) -> Json | None:
         suggestions, facts = await asked
         self._tell_what_was_given_up(facts)
-        if facts.stats is not None:
-            self._server.status.measured(facts.stats)
         if self._server.options.stats and facts.stats is not None:
             self._server.protocol.notify_plain(STATS, _told(request_id, facts))
         if suggestions:

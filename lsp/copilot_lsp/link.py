@@ -1,9 +1,11 @@
 """The completers' way to the engine host, which shows in the status that the engine works for someone."""
 
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING
 
+from copilot.client.stats import StreamStats
+from copilot.completion.completer import InfillEvent
 from copilot.completion.framing import ModelFacts
 from copilot.errors import SlipstreamError
 from copilot.serve.api import InfillBody, Lane
@@ -11,7 +13,7 @@ from copilot_lsp.host import HostLink
 from copilot_lsp.status import StatusBoard
 
 if TYPE_CHECKING:
-    from copilot.client.host import HostClient, InfillStream
+    from copilot.client.host import HostClient
 
 
 class _Watched:
@@ -22,11 +24,22 @@ class _Watched:
         self._board = board
 
     @contextlib.asynccontextmanager
-    async def infill(self, body: InfillBody) -> "AsyncGenerator[InfillStream]":
-        seen = contextlib.nullcontext() if body.lane is Lane.BACKGROUND else self._board.working()
-        with seen:
+    async def infill(self, body: InfillBody) -> AsyncGenerator[AsyncIterator[InfillEvent]]:
+        if body.lane is Lane.BACKGROUND:
             async with self._client.infill(body) as events:
                 yield events
+            return
+        stats = StreamStats()
+        self._board.measured(stats)
+        with self._board.working():
+            async with self._client.infill(body) as events, contextlib.aclosing(_counted(events, stats)) as counted:
+                yield counted
+
+
+async def _counted(events: AsyncIterator[InfillEvent], stats: StreamStats) -> AsyncGenerator[InfillEvent]:
+    async for event in events:
+        stats.add(event)
+        yield event
 
 
 class CompletionLink:

@@ -41,8 +41,7 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What clients get. Speed and time are those of the last completion that was long enough
-    to have a speed."""
+    """What clients get. Speed and time are those of the last stream that was long enough to have a speed."""
 
     state: State
     message: str
@@ -108,7 +107,7 @@ class StatusBoard:
         self.changed()
 
     def measured(self, stats: StreamStats) -> None:
-        """A completion came from the engine; ``stats`` may still grow."""
+        """A stream for someone who waits begins; ``stats`` grow with it, and its end is told by :meth:`working`."""
         if _has_speed(self._stats):
             self._stats_before = self._stats
         self._stats = stats

@@ -109,6 +109,18 @@ def test_a_completion_seen_in_the_status_bar(client: Client, host: FakeHost) -> 
     assert client.result("slipstream/status")["tokensPerSecond"] == 30.0
 
 
+def test_speed_is_known_too_where_the_answer_was_typed_past(client: Client, host: FakeHost) -> None:
+    host.status, host.tokens, host.hold_after = ready(), ("a", "b", "c"), 2
+    client.initialize(initializationOptions={"status": True})
+    client.open(URI, "x = ")
+    running = client.send(COMPLETE, inline(URI, 0, 4))
+    until(client, "busy")
+    client.notify("$/cancelRequest", {"id": running})
+    client.wait(running)
+    host.release()
+    client.until("the speed", lambda: client.of("slipstream/didChangeStatus")[-1]["tokensPerSecond"])
+
+
 def test_a_model_that_is_loaded(client: Client, host: FakeHost) -> None:
     host.status = HostStatus(state=HostState.STARTING, version="0", pid=1, detail="Loading the model", progress=0.25)
     client.initialize(initializationOptions={"status": True})

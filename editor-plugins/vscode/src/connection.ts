@@ -186,11 +186,6 @@ export class Connection implements vscode.Disposable {
   }
 
   private tell(status: Status | undefined): void {
-    if (status !== undefined && this.status !== undefined) {
-      // An answer too short to have a speed does not take that of the last one away.
-      status.tokensPerSecond ??= this.status.tokensPerSecond;
-      status.ttftMs ??= this.status.ttftMs;
-    }
     this.status = status;
     this.statusChanged.fire();
   }
