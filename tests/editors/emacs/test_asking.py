@@ -58,8 +58,24 @@ def test_a_fix_of_text_that_changed_is_not_made(file: Path, host: FakeHost) -> N
         emacs.command("slipstream-fix")
         emacs.until("the question", lambda: host.asked_chat)
         emacs.type("x")
+        # A key asks for a completion, so the server knows of it then.
+        emacs.until("the key", lambda: any(asked.prefix.endswith("x") for asked in host.questions))
         host.release()
         emacs.sees("changed meanwhile")
+        assert emacs.saved().decode() == TEXT.replace(OLD, f"x{OLD}")
+
+
+def test_a_proposal_is_not_applied_to_what_was_written_since(file: Path, host: FakeHost) -> None:
+    host.chat = (FIXED,)
+    with Emacs(file, line=11) as emacs:
+        emacs.command("slipstream-fix")
+        emacs.sees(f"+{NEW}")
+        emacs.press("C-x", "o")
+        emacs.type("x")
+        emacs.sees(f"x{OLD}")
+        emacs.press("C-x", "o", "C-c", "C-c")
+        emacs.sees("The text has changed since; ask again")
+        emacs.press("C-x", "o")
         assert emacs.saved().decode() == TEXT.replace(OLD, f"x{OLD}")
 
 
