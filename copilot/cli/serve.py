@@ -2,8 +2,13 @@
 
 import argparse
 import functools
+from typing import TYPE_CHECKING
 
 from copilot.errors import SlipstreamError
+
+if TYPE_CHECKING:
+    from copilot.config.settings import Settings
+    from copilot.serve.keeper import Load
 
 # A host that is just leaving has as long to end its streams, and its worker, before the next one gives up on it.
 _WAIT_ON_DEMAND_SECONDS = 15.0
@@ -29,11 +34,24 @@ def run(args: argparse.Namespace) -> int:
         logs.to_terminal()
     settings = config.load(args.config_file, args.overrides).settings
     load = functools.partial(loading.load, settings)
+    choose = functools.partial(_other, settings)
     wait = _WAIT_ON_DEMAND_SECONDS if args.on_demand else _WAIT_SECONDS
-    if not host.serve(settings, load, wait_seconds=wait) and not args.on_demand:
+    if not host.serve(settings, load, choose=choose, wait_seconds=wait) and not args.on_demand:
         raise SlipstreamError(
             "The engine host is running already.",
             hint="`slipstream status` shows it; `slipstream stop` stops it.",
             code="already_running",
         )
     return 0
+
+
+def _other(settings: "Settings", model: str) -> "Load":
+    """What loads ``model`` with the same settings otherwise. Raises ``SlipstreamError`` where it is not known."""
+    import msgspec
+
+    from copilot.serve import loading
+    from copilot.weights import store
+
+    store.manifest(model)
+    named = msgspec.structs.replace(settings.model, completion=model)
+    return functools.partial(loading.load, msgspec.structs.replace(settings, model=named))

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, NoReturn, Self, TypeAlias
+from typing import Any, NamedTuple, NoReturn, Self, TypeAlias, TypeVar
 
 import msgspec
 
@@ -19,8 +19,25 @@ from copilot import paths
 from copilot.client.http import ConnectionLostError, Loss, Response, UnixHttp
 from copilot.client.sse import SseEvent, SseParser
 from copilot.errors import SlipstreamError
-from copilot.serve.api import DoneData, ErrorData, HostState, HostStatus, InfillBody, ProgressData, StartData, TokenData
+from copilot.serve.api import (
+    DoneData,
+    ErrorData,
+    HostState,
+    HostStatus,
+    InfillBody,
+    LetterData,
+    PeerBody,
+    PeersData,
+    ProgressData,
+    PromptData,
+    SamplesData,
+    StartData,
+    StreamState,
+    TokenData,
+)
 from copilot.serve.claim import holder
+
+_T = TypeVar("_T")
 
 InfillEvent: TypeAlias = StartData | ProgressData | TokenData | DoneData
 
@@ -119,11 +136,17 @@ class InfillStream:
 
 
 class ChatPiece(NamedTuple):
-    """``text`` may be empty. ``finish`` is None until the last one: ``stop``, or ``length`` where it broke off."""
+    """``text`` may be empty. ``finish`` is None until the last one: ``stop``, or ``length`` where it broke off.
+
+    ``stream``: what ``cancel`` and ``position`` take. ``usage``: counts and times, in a piece of its own at the end
+    where they were asked for.
+    """
 
     text: str
     model: str | None
     finish: str | None
+    stream: str = ""
+    usage: Mapping[str, Any] | None = None
 
 
 class HostClient:
@@ -196,6 +219,60 @@ class HostClient:
                     piece = _chat_piece(msgspec.json.decode(event.data), partial=came)
                     came = came or bool(piece.text)
                     yield piece
+
+    async def prompt(self, messages: Sequence[Mapping[str, str]], **fields: object) -> PromptData:
+        """What :meth:`chat_pieces` with the same arguments would ask the model."""
+        body = msgspec.json.encode({**fields, "messages": list(messages)})
+        return await self._answer("POST", "/v1/chat/prompt", PromptData, body)
+
+    async def position(self, stream_id: str) -> int | None:
+        """How many wait before a stream; None once it runs, or where it is not known (any more)."""
+        try:
+            return (await self._answer("GET", f"/v1/streams/{stream_id}", StreamState)).position
+        except HostError as error:
+            if error.code == "unknown_stream":
+                return None
+            raise
+
+    async def samples(self, seconds: int = 3600) -> SamplesData:
+        """How the generations of the last ``seconds`` went."""
+        return await self._answer("GET", f"/v1/samples?seconds={seconds}", SamplesData)
+
+    async def load(self, model: str | None = None) -> None:
+        """Have ``model`` loaded in place of what is; without one, have a failed load tried again. Does not wait."""
+        async with self._request("POST", "/v1/load", msgspec.json.encode({"model": model}), statuses=(202,)):
+            pass
+
+    async def unload(self) -> None:
+        """Have the model's memory freed, until the next request."""
+        async with self._request("POST", "/v1/unload", b"{}", statuses=(202,)):
+            pass
+
+    async def join(self, body: PeerBody) -> AsyncGenerator[PeersData | LetterData]:
+        """Be a peer for as long as this is read: who else is here, and what they send. Ends with ``host_lost``."""
+        async with self._request("POST", "/v1/peers", msgspec.json.encode(body)) as response:
+            parser = SseParser()
+            while True:
+                with _translated_errors():
+                    chunk = await response.chunk()
+                if not chunk:
+                    raise _lost("The engine host ended the connection.")
+                for event in parser.feed(chunk):
+                    kind: type[PeersData | LetterData] = PeersData if event.event == "peers" else LetterData
+                    yield msgspec.json.decode(event.data, type=kind)
+
+    async def send(self, sender: str, to: str, body: object) -> None:
+        """A letter from one peer to another. Raises :class:`HostError` ``unknown_peer`` when one of them has left."""
+        letter = msgspec.json.encode({"to": to, "body": body})
+        async with self._request("POST", f"/v1/peers/{sender}/letters", letter):
+            pass
+
+    async def _answer(self, method: str, path: str, kind: type[_T], content: bytes | None = None) -> _T:
+        try:
+            async with self._request(method, path, content) as response:
+                return msgspec.json.decode(await response.body(), type=kind)
+        except msgspec.MsgspecError:
+            raise _incompatible() from None
 
     async def status(self) -> HostStatus | None:
         """None when no host answers."""
@@ -405,5 +482,7 @@ def _chat_piece(chunk: Any, *, partial: bool) -> ChatPiece:
     return ChatPiece(
         text="".join(choice["delta"].get("content") or "" for choice in choices),
         model=chunk.get("model"),
+        stream=str(chunk.get("id", "")).removeprefix("chatcmpl-"),
+        usage=chunk.get("usage"),
         finish=next((choice["finish_reason"] for choice in choices if choice.get("finish_reason")), None),
     )

@@ -25,6 +25,7 @@ from copilot.engine.protocol import (
     TokenEvent,
     Totals,
 )
+from copilot.engine.slots import inline_reserve
 from copilot.errors import SlipstreamError
 
 MAX_CRASHES = 3
@@ -48,14 +49,18 @@ class WorkerEngine:
 
     def __init__(self, path: Path, info: ModelInfo, settings: EngineSettings) -> None:
         self.model = info
+        context = min(settings.context_tokens, info.context_length)
         self.capabilities = EngineCapabilities(
-            backend="llama.cpp", slots=settings.slots, speculative=settings.speculation != "off"
+            backend="llama.cpp",
+            slots=settings.slots,
+            patient_tokens=context - inline_reserve(context, settings.slots),
+            speculative=settings.speculation != "off",
         )
         self._load = wire.Load(
             path=str(path.absolute()),
             folder="",
             name=info.id,
-            context_tokens=min(settings.context_tokens, info.context_length),
+            context_tokens=context,
             slots=settings.slots,
             batch_tokens=settings.batch_tokens,
             threads=settings.threads,

@@ -128,11 +128,15 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EngineCapabilities(msgspec.Struct, frozen=True, kw_only=True):
-    """What callers may count on. ``slots``: generations that run side by side."""
+    """What callers may count on. ``slots``: generations that run side by side.
+
+    ``patient_tokens``: what prompt and answer of a chat may have together, where that is less than the context; else 0.
+    """
 
     backend: str
     version: str = ""
     slots: int = 1
+    patient_tokens: int = 0
     kv_reuse: str = "none"
     """``leading`` (any leading tokens), ``pages`` (whole 256-token pages of leading tokens) or ``none``."""
     logprobs: bool = False

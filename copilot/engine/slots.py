@@ -20,6 +20,12 @@ INLINE_RESERVE = 2048
 _ORDERS = 2
 
 
+def inline_reserve(tokens: int, slots: int) -> int:
+    """Cells of ``tokens`` that patient generations leave free."""
+    # With one slot a completion waits for the slot, and cells kept for it would be of no use.
+    return min(INLINE_RESERVE, tokens // 2) if slots > 1 else 0
+
+
 class Slots:
     """``count`` slots that share a KV cache of ``tokens``.
 
@@ -28,8 +34,7 @@ class Slots:
 
     def __init__(self, count: int, tokens: int) -> None:
         self._slots = [_Slot() for _ in range(count)]
-        # With one slot a completion waits for the slot, and cells kept for it would be of no use.
-        self.inline_reserve = min(INLINE_RESERVE, tokens // 2) if count > 1 else 0
+        self.inline_reserve = inline_reserve(tokens, count)
         """Cells that patient generations leave free."""
         self.patient_tokens = tokens - self.inline_reserve
         """Cells that all patient generations together may reserve."""

@@ -96,7 +96,7 @@ class DoneData(msgspec.Struct, frozen=True, kw_only=True):
     """``event: done``, one of the two ends of a stream. Times in milliseconds.
 
     ``reason``: ``stop``, ``length`` or ``cancelled``. ``queue_ms``: from the request's arrival until the engine
-    took it. ``ttft_ms``: from the request's arrival until the first token.
+    took it. ``ttft_ms``: from the request's arrival until the first token. ``total_ms``: until this end.
     """
 
     reason: str
@@ -105,6 +105,7 @@ class DoneData(msgspec.Struct, frozen=True, kw_only=True):
     generated_tokens: int = 0
     queue_ms: float = 0.0
     ttft_ms: float | None = None
+    total_ms: float = 0.0
     prefill_ms: float = 0.0
     decode_ms: float = 0.0
 
@@ -125,6 +126,8 @@ class HostState(StrEnum):
     READY = "ready"
     FAILED = "failed"
     """No model could be loaded; ``HostStatus.error`` says why."""
+    UNLOADED = "unloaded"
+    """Someone had the model unloaded; the next request loads it again."""
     STOPPING = "stopping"
     """It takes no more work and is about to leave."""
 
@@ -159,3 +162,104 @@ class HostStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The orders of a prompt that ``InfillBody.layout`` may name."""
     order: dict[str, str] = {}
     """The layout that a prompt gets without that, for each place of the caret and for ``no_suffix``."""
+    chosen: bool = False
+    """The model is one that someone chose while the host ran, not the one that its settings name."""
+    memory_bytes: int = 0
+    """Resident memory of the host and its engine worker."""
+
+
+class LoadBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``POST /v1/load``: try again after a failed load; with ``model`` that one instead of the one that is loaded."""
+
+    model: Name | None = None
+
+
+class StreamState(msgspec.Struct, frozen=True, kw_only=True):
+    """``GET /v1/streams/{id}``. ``position``: how many wait before it, None once it runs."""
+
+    position: int | None = None
+
+
+class PromptPiece(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of a prompt: one control token, or content. ``kept``: tokens of it that the model is shown."""
+
+    name: str
+    text: str
+    control: bool
+    tokens: int
+    kept: int
+
+
+class PromptData(msgspec.Struct, frozen=True, kw_only=True):
+    """``POST /v1/chat/prompt``: what a request for a chat completion with the same body would be asked as.
+
+    ``limit``: tokens for prompt and answer together. ``answer``: what is left of it for the answer.
+    ``error``: why it cannot be asked so, with the pieces as they are.
+    """
+
+    pieces: tuple[PromptPiece, ...]
+    limit: int
+    answer: int
+    error: ErrorData | None = None
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """How one generation went. ``at``: seconds on the host's clock, see ``SamplesData.now``."""
+
+    at: float
+    lane: Lane
+    ttft_ms: float
+    queue_ms: float
+    total_ms: float
+    prompt_tokens: int
+    reused_tokens: int
+    generated_tokens: int
+    decode_ms: float
+
+
+class SamplesData(msgspec.Struct, frozen=True, kw_only=True):
+    """``GET /v1/samples?seconds=N``: the generations of the last seconds, an hour at most."""
+
+    now: float
+    samples: tuple[Sample, ...]
+
+
+class PeerRole(StrEnum):
+    EDITOR = "editor"
+    WINDOW = "window"
+
+
+class PeerBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``POST /v1/peers``: join, for as long as the answer is read. ``name``: for people; ``workspace``: a folder."""
+
+    role: PeerRole
+    name: Name
+    workspace: Name | None = None
+
+
+class Peer(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    role: PeerRole
+    name: str
+    workspace: str | None
+
+
+class PeersData(msgspec.Struct, frozen=True, kw_only=True):
+    """``event: peers``: who is here now; ``you`` is whom this connection belongs to."""
+
+    you: str
+    peers: tuple[Peer, ...]
+
+
+class LetterBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``POST /v1/peers/{id of the sender}/letters``."""
+
+    to: Name
+    body: msgspec.Raw
+
+
+class LetterData(msgspec.Struct, frozen=True, kw_only=True):
+    """``event: letter``: from ``sender``, in the order in which it was sent."""
+
+    sender: str
+    body: msgspec.Raw

@@ -12,10 +12,21 @@ from copilot.context.request import InfillRequest
 from copilot.engine import planning
 from copilot.engine.protocol import PromptPlan, SamplingParams
 from copilot.serve import openai
-from copilot.serve.api import HostState, InfillBody, Lane
-from copilot.serve.delivery import Frames, StreamResponse, whole
+from copilot.serve.api import (
+    HostState,
+    InfillBody,
+    Lane,
+    LetterBody,
+    LoadBody,
+    PeerBody,
+    SamplesData,
+    StreamState,
+)
+from copilot.serve.delivery import Frames, PeerResponse, StreamResponse, whole
 from copilot.serve.guard import Guard, RequestError
 from copilot.serve.keeper import Ready
+from copilot.serve.prompt import inspect
+from copilot.serve.samples import KEEP_SECONDS
 from copilot.serve.service import Service, draining_error
 from copilot.serve.sse import InfillFrames
 from copilot.serve.streams import Stream
@@ -25,6 +36,9 @@ T = TypeVar("T")
 _infill = msgspec.json.Decoder(InfillBody, strict=True)
 _completion = msgspec.json.Decoder(openai.CompletionBody, strict=True)
 _chat = msgspec.json.Decoder(openai.ChatBody, strict=True)
+_load = msgspec.json.Decoder(LoadBody, strict=True)
+_peer = msgspec.json.Decoder(PeerBody, strict=True)
+_letter = msgspec.json.Decoder(LetterBody, strict=True)
 _encoder = msgspec.json.Encoder()
 
 
@@ -36,6 +50,12 @@ def build(service: Service) -> ASGIApp:
         Route("/v1/streams/{stream_id}", handlers.cancel, methods=["DELETE"]),
         Route("/v1/completions", handlers.completions, methods=["POST"]),
         Route("/v1/chat/completions", handlers.chat, methods=["POST"]),
+        Route("/v1/chat/prompt", handlers.prompt, methods=["POST"]),
+        Route("/v1/streams/{stream_id}", handlers.position, methods=["GET"]),
+        Route("/v1/samples", handlers.samples, methods=["GET"]),
+        Route("/v1/peers", handlers.join, methods=["POST"]),
+        Route("/v1/peers/{peer_id}/letters", handlers.send, methods=["POST"]),
+        Route("/v1/unload", handlers.unload, methods=["POST"]),
         Route("/v1/models", handlers.models, methods=["GET"]),
         Route("/v1/load", handlers.load, methods=["POST"]),
         Route("/v1/shutdown", handlers.shutdown, methods=["POST"]),
@@ -117,7 +137,7 @@ class _Handlers:
     async def cancel(self, request: Request) -> Response:
         ready = self._service.keeper.peek()
         if ready is None or not ready.generations.cancel(request.path_params["stream_id"]):
-            raise RequestError(404, "No such stream is waiting or running.", code="unknown_stream")
+            raise _unknown_stream()
         return Response(status_code=204)
 
     async def models(self, request: Request) -> Response:
@@ -126,10 +146,45 @@ class _Handlers:
         return _json({"object": "list", "data": found})
 
     async def load(self, request: Request) -> Response:
+        body = await _decode(request, _load)
+        await self._service.load(body.model)
+        return _json({"state": self._service.keeper.state}, 202)
+
+    async def unload(self, request: Request) -> Response:
+        await self._service.keeper.unload()
+        return _json({"state": self._service.keeper.state}, 202)
+
+    async def prompt(self, request: Request) -> Response:
+        body = await _decode(request, _chat)
+        loaded = self._service.ready().loaded
+        plan = planning.plan_chat([message.to_plan() for message in body.messages], loaded.family)
+        return _json(await inspect(plan, loaded.engine, max_tokens=body.sampling().max_tokens))
+
+    async def position(self, request: Request) -> Response:
+        ready = self._service.keeper.peek()
+        try:
+            if ready is None:
+                raise KeyError
+            return _json(StreamState(position=ready.generations.position(request.path_params["stream_id"])))
+        except KeyError:
+            raise _unknown_stream() from None
+
+    async def samples(self, request: Request) -> Response:
+        given = request.query_params.get("seconds", "")
+        seconds = min(float(given), KEEP_SECONDS) if given.isdigit() else KEEP_SECONDS
+        now = self._service.clock()
+        return _json(SamplesData(now=now, samples=self._service.keeper.samples.since(now - seconds)))
+
+    async def join(self, request: Request) -> Response:
+        body = await _decode(request, _peer)
         if self._service.draining:
             raise draining_error()
-        self._service.keeper.retry()
-        return _json({"state": self._service.keeper.state}, 202)
+        return PeerResponse(self._service.relay, self._service.relay.join(body))
+
+    async def send(self, request: Request) -> Response:
+        letter = await _decode(request, _letter)
+        self._service.relay.send(request.path_params["peer_id"], letter.to, letter.body)
+        return Response(status_code=204)
 
     async def shutdown(self, request: Request) -> Response:
         self._service.on_shutdown()
@@ -141,6 +196,10 @@ class _Handlers:
     async def status(self, request: Request) -> Response:
         status = self._service.status()
         return _json(status, 200 if status.state is HostState.READY else 503)
+
+
+def _unknown_stream() -> RequestError:
+    return RequestError(404, "No such stream is waiting or running.", code="unknown_stream")
 
 
 def _plan_infill(asked: InfillRequest, ready: Ready) -> PromptPlan:

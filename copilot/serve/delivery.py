@@ -8,7 +8,8 @@ from typing import Protocol
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from copilot.serve.sse import HEARTBEAT
+from copilot.serve.relay import Mailbox, Relay
+from copilot.serve.sse import HEARTBEAT, PeerFrames
 from copilot.serve.streams import Event, Stream
 
 HEARTBEAT_SECONDS = 5.0
@@ -87,6 +88,40 @@ class StreamResponse(Response):
             async with asyncio.timeout(WRITE_SECONDS):
                 await send({"type": "http.response.body", "body": body, "more_body": not over})
             written = now()
+
+
+class PeerResponse(Response):
+    """What a peer is sent, for as long as it listens."""
+
+    def __init__(self, relay: Relay, box: Mailbox) -> None:
+        self._relay = relay
+        self._box = box
+        self._frames = PeerFrames()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def watch() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            self._relay.leave(self._box)
+
+        watcher = asyncio.create_task(watch(), name="peer watch")
+        try:
+            await self._deliver(send)
+        except TimeoutError:
+            scope["slipstream.abort"]()
+        finally:
+            watcher.cancel()
+            self._relay.leave(self._box)
+
+    async def _deliver(self, send: Send) -> None:
+        headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        while not self._box.closed:
+            posts = await self._box.take(HEARTBEAT_SECONDS)
+            body = b"".join([self._frames.feed(post) for post in posts]) or HEARTBEAT
+            async with asyncio.timeout(WRITE_SECONDS):
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def whole(stream: Stream, cancel: Cancel, receive: Receive) -> list[Event]:

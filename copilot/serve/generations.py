@@ -15,6 +15,7 @@ from copilot.engine.protocol import Engine, PromptPlan, SamplingParams, TokenEve
 from copilot.errors import SlipstreamError
 from copilot.serve.api import DoneData, Lane, ProgressData, StartData, TokenData
 from copilot.serve.failures import describe_crash, error_data, internal_error
+from copilot.serve.samples import Samples
 from copilot.serve.scheduler import Job, Scheduler
 from copilot.serve.streams import Stream
 
@@ -27,6 +28,7 @@ class _Work:
     plan: PromptPlan
     params: SamplingParams
     arrived: float
+    lane: Lane
     started: float | None = None
     first_token: float | None = None
     task: asyncio.Task[None] | None = None
@@ -35,11 +37,19 @@ class _Work:
 class Generations:
     """All work on one engine. ``clock`` counts seconds and never goes back."""
 
-    def __init__(self, engine: Engine, *, max_queue: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        max_queue: int,
+        clock: Callable[[], float] = time.monotonic,
+        samples: Samples | None = None,
+    ) -> None:
         self.engine = engine
         self.last_end = clock()
         """When a generation last let go of the engine."""
         self._clock = clock
+        self._samples = samples or Samples()
         self._scheduler = Scheduler(slots=engine.capabilities.slots, max_queue=max_queue)
         self._work: dict[str, _Work] = {}
         self._deadline: asyncio.TimerHandle | None = None
@@ -73,7 +83,7 @@ class Generations:
         stream = Stream(secrets.token_hex(16), max_tokens=params.max_tokens)
         deadline = None if deadline_seconds is None else now + deadline_seconds
         superseded = self._scheduler.submit(Job(stream.id, lane, session, deadline))
-        self._work[stream.id] = _Work(stream, plan, params, now)
+        self._work[stream.id] = _Work(stream, plan, params, now, lane)
         for stream_id in superseded:
             self.cancel(stream_id)
         self._dispatch()
@@ -91,6 +101,10 @@ class Generations:
             work.stream.finish(self._done(work, "cancelled"))
             self._stop(work)
         return True
+
+    def position(self, stream_id: str) -> int | None:
+        """How many wait before it; None once it runs. Raises ``KeyError`` where no such stream waits or runs."""
+        return None if self._work[stream_id].task is not None else self._scheduler.position(stream_id)
 
     def fail_queued(self, error: SlipstreamError) -> None:
         """End everything that waits."""
@@ -192,8 +206,8 @@ class Generations:
         if stream.closed:
             return False
         if event.progress is not None:
-            done = event.progress
-            stream.append(ProgressData(processed=done.processed, total=done.total, reused=done.reused))
+            at = event.progress
+            stream.append(ProgressData(processed=at.processed, total=at.total, reused=at.reused))
         if event.text or (work.params.logprobs and event.token_id is not None):
             if work.first_token is None:
                 work.first_token = self._clock()
@@ -208,18 +222,19 @@ class Generations:
                 return False
         if event.finish is not None:
             end = event.finish
-            stream.finish(
-                DoneData(
-                    reason=str(end.reason),
-                    prompt_tokens=end.prompt_tokens,
-                    reused_tokens=end.reused_tokens,
-                    generated_tokens=end.generated_tokens,
-                    queue_ms=self._queue_ms(work),
-                    ttft_ms=self._ttft_ms(work),
-                    prefill_ms=end.prefill_ms,
-                    decode_ms=end.decode_ms,
-                )
+            done = DoneData(
+                reason=str(end.reason),
+                prompt_tokens=end.prompt_tokens,
+                reused_tokens=end.reused_tokens,
+                generated_tokens=end.generated_tokens,
+                queue_ms=self._queue_ms(work),
+                ttft_ms=self._ttft_ms(work),
+                total_ms=self._total_ms(work),
+                prefill_ms=end.prefill_ms,
+                decode_ms=end.decode_ms,
             )
+            stream.finish(done)
+            self._samples.add(work.lane, done, self._clock())
         return True
 
     def _done(self, work: _Work, reason: str) -> DoneData:
@@ -232,7 +247,11 @@ class Generations:
             generated_tokens=work.stream.tokens,
             queue_ms=self._queue_ms(work),
             ttft_ms=self._ttft_ms(work),
+            total_ms=self._total_ms(work),
         )
+
+    def _total_ms(self, work: _Work) -> float:
+        return 1000 * (self._clock() - work.arrived)
 
     def _queue_ms(self, work: _Work) -> float:
         until = self._clock() if work.started is None else work.started

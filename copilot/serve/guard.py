@@ -34,7 +34,7 @@ _INVALID = frozenset(
         "unknown_layout",
     }
 )
-_STATUS = {"cancelled": 409, "internal": 500, **dict.fromkeys(_INVALID, 400)}
+_STATUS = {"cancelled": 409, "unknown_peer": 404, "internal": 500, **dict.fromkeys(_INVALID, 400)}
 
 
 class RequestError(SlipstreamError):

@@ -21,7 +21,7 @@ from copilot.serve import app
 from copilot.serve.claim import listening, only_one
 from copilot.serve.failures import describe_crash
 from copilot.serve.keeper import Load
-from copilot.serve.service import Service, draining_error
+from copilot.serve.service import Choose, Service, draining_error
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +36,17 @@ _WRITE_BUFFER_BYTES = 64 * 1024
 class Host:
     """Serves until :meth:`stop`, a request to shut down, or idleness. ``load`` makes the engine."""
 
-    def __init__(self, settings: Settings, load: Load, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        load: Load,
+        *,
+        choose: Choose | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._leave = asyncio.Event()
         self._server = ServerState()
-        self.service = Service(settings, load, on_shutdown=self.stop, clock=clock)
+        self.service = Service(settings, load, on_shutdown=self.stop, choose=choose, clock=clock)
 
     @property
     def connections(self) -> int:
@@ -95,6 +102,7 @@ class Host:
                 return
 
     async def _drain(self) -> None:
+        self.service.relay.close()
         ready = self.service.keeper.peek()
         if ready is not None:
             ready.generations.fail_queued(draining_error())
@@ -140,17 +148,17 @@ class _Connection(H11Protocol):
         await inner(scope, receive, send)
 
 
-def serve(settings: Settings, load: Load, *, wait_seconds: float = 0.0) -> bool:
+def serve(settings: Settings, load: Load, *, choose: Choose | None = None, wait_seconds: float = 0.0) -> bool:
     """Be the host until it is time to leave. False: another process is, or was still leaving after ``wait_seconds``."""
     with only_one(wait_seconds) as first:
         if first:
-            asyncio.run(_serve(settings, load))
+            asyncio.run(_serve(settings, load, choose))
             log.info("left")
         return first
 
 
-async def _serve(settings: Settings, load: Load) -> None:
-    host = Host(settings, load)
+async def _serve(settings: Settings, load: Load, choose: Choose | None) -> None:
+    host = Host(settings, load, choose=choose)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_stray)
     # Before the socket is there: whoever can connect may also ask us to stop.

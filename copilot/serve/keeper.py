@@ -15,11 +15,13 @@ from copilot.errors import SlipstreamError
 from copilot.serve.api import ErrorData, HostState
 from copilot.serve.failures import describe_crash, error_data, internal_error
 from copilot.serve.generations import Generations
+from copilot.serve.samples import Samples
 
 log = logging.getLogger(__name__)
 
 _FIRST_RETRY_SECONDS = 1.0
 _LAST_RETRY_SECONDS = 60.0
+_LET_GO_SECONDS = 3.0
 
 
 class Loaded(NamedTuple):
@@ -58,7 +60,9 @@ class Keeper:
         self.error: ErrorData | None = None
         self.loaded_at = clock()
         """When loading last ended, well or not."""
+        self.samples = Samples()
         self._load = load
+        self._changing = asyncio.Lock()
         self._max_queue = max_queue
         self._clock = clock
         self._failure: SlipstreamError | None = None
@@ -84,14 +88,43 @@ class Keeper:
 
     def retry(self) -> None:
         """Begin to load again where that failed: someone asked for it, who need not wait for the back-off."""
-        if self.state is HostState.FAILED:
+        if self.state in {HostState.FAILED, HostState.UNLOADED}:
             self.start()
+
+    async def replace(self, load: Load) -> None:
+        """Load something else instead. What runs ends with an error of its own."""
+        async with self._changing:
+            await self._let_go("Another model is being loaded.", HostState.STARTING)
+            self._load, self._failures = load, 0
+            self.start()
+
+    async def unload(self) -> None:
+        """Free the memory; the next request loads the same again."""
+        async with self._changing:
+            await self._let_go("The model was unloaded.", HostState.UNLOADED)
+
+    async def _let_go(self, why: str, state: HostState) -> None:
+        task, ready = self._task, self._ready
+        self._task = self._ready = None
+        self.state, self.error = state, None
+        self._report("")
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+        # A load that came to its end while it was being cancelled.
+        ready, self._ready = ready or self._ready, None
+        self.state = state
+        if ready is not None:
+            ready.generations.fail_all(SlipstreamError(why, hint="Ask again.", code="unloaded", retryable=True))
+            await ready.generations.settled(_LET_GO_SECONDS)
+            await ready.loaded.engine.close()
 
     def ready(self) -> Ready:
         """What is loaded. Raises :class:`SlipstreamError`: ``starting``, or what went wrong with loading."""
         if self._ready is not None:
             return self._ready
-        if self.state is HostState.FAILED and self._clock() >= self._retry_at:
+        due = self.state is HostState.FAILED and self._clock() >= self._retry_at
+        if due or self.state is HostState.UNLOADED:
             self.start()
         if self.state is HostState.FAILED and self._failure is not None:
             raise self._failure
@@ -123,7 +156,8 @@ class Keeper:
             log.error("loading failed: %s", describe_crash(error))
             self._failed(internal_error())
         else:
-            self._ready = Ready(loaded, Generations(loaded.engine, max_queue=self._max_queue, clock=self._clock))
+            generations = Generations(loaded.engine, max_queue=self._max_queue, clock=self._clock, samples=self.samples)
+            self._ready = Ready(loaded, generations)
             self.state = HostState.READY
             self._report("")
             log.info("ready with %s after %.1f s", loaded.engine.model.id, self._clock() - started)

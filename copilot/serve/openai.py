@@ -175,6 +175,13 @@ def usage(done: DoneData) -> dict[str, Any]:
         "completion_tokens": done.generated_tokens,
         "total_tokens": done.prompt_tokens + done.generated_tokens,
         "prompt_tokens_details": {"cached_tokens": done.reused_tokens},
+        # Beyond OpenAI's form, and named as llama.cpp's server does: milliseconds.
+        "timings": {
+            "queue_ms": done.queue_ms,
+            "ttft_ms": done.ttft_ms,
+            "prompt_ms": done.prefill_ms,
+            "predicted_ms": done.decode_ms,
+        },
     }
 
 

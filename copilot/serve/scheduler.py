@@ -95,6 +95,10 @@ class Scheduler:
                 start.append(job.id)
         return Turn(tuple(start), expired)
 
+    def position(self, job_id: str) -> int | None:
+        """How many wait before it, in the order of the lanes; None where it does not wait."""
+        return next((at for at, job in enumerate(self._waiting()) if job.id == job_id), None)
+
     def remove(self, job_id: str) -> bool:
         """Take a waiting job out; False when it does not wait (any more)."""
         return any(waiting.pop(job_id, None) is not None for waiting in self._queue.values())

@@ -10,6 +10,11 @@ from copilot.errors import SlipstreamError
 from copilot.serve.api import HostState, HostStatus
 from copilot.serve.failures import error_data
 from copilot.serve.keeper import Keeper, Load, Ready
+from copilot.serve.memory import resident_bytes
+from copilot.serve.relay import Relay
+
+Choose = Callable[[str], Load]
+"""What loads the model of this id. Raises :class:`SlipstreamError` for one that is not known."""
 
 
 def draining_error() -> SlipstreamError:
@@ -22,7 +27,10 @@ def draining_error() -> SlipstreamError:
 
 
 class Service:
-    """The host without its transport. ``on_shutdown`` is called when a client asks it to leave."""
+    """The host without its transport. ``on_shutdown`` is called when a client asks it to leave.
+
+    ``choose``: None where only the one model can be loaded.
+    """
 
     def __init__(
         self,
@@ -30,13 +38,18 @@ class Service:
         load: Load,
         *,
         on_shutdown: Callable[[], None],
+        choose: Choose | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
         self.on_shutdown = on_shutdown
         self.draining = False
+        self.chosen: str | None = None
+        """The model that someone chose while the host ran."""
+        self.relay = Relay()
+        self._choose = choose
         self.keeper = Keeper(load, max_queue=settings.host.max_queue, clock=clock)
-        self._clock = clock
+        self.clock = clock
         self._started = clock()
         self._last_request = clock()
 
@@ -51,14 +64,31 @@ class Service:
         if self.keeper.loading or (ready is not None and (ready.generations.active or ready.generations.queued)):
             return 0.0
         ended = self.keeper.loaded_at if ready is None else max(self.keeper.loaded_at, ready.generations.last_end)
-        return self._clock() - max(self._last_request, ended)
+        return self.clock() - max(self._last_request, ended)
 
     def ready(self) -> Ready:
         """What a request for text needs. Raises :class:`SlipstreamError` when there is none (yet, or any more)."""
-        self._last_request = self._clock()
+        self._last_request = self.clock()
         if self.draining:
             raise draining_error()
         return self.keeper.ready()
+
+    async def load(self, model: str | None) -> None:
+        """Load ``model`` in place of what is loaded; None: try again where loading failed. See ``Choose``."""
+        self._last_request = self.clock()
+        if self.draining:
+            raise draining_error()
+        if model is None:
+            self.keeper.retry()
+            return
+        ready = self.keeper.peek()
+        if ready is not None and ready.loaded.engine.model.id == model:
+            return
+        if self._choose is None:
+            raise SlipstreamError("This host loads no other model.", hint="Start one that does.", code="no_choice")
+        load = self._choose(model)
+        self.chosen = model
+        await self.keeper.replace(load)
 
     def status(self) -> HostStatus:
         keeper, ready = self.keeper, self.keeper.peek()
@@ -73,12 +103,12 @@ class Service:
             state=HostState.STOPPING if self.draining else state,
             version=__version__,
             pid=os.getpid(),
-            model=engine.model.id if engine else self.settings.model.completion,
+            model=engine.model.id if engine else self.chosen or self.settings.model.completion,
             backend=engine.capabilities.backend if engine else None,
             detail=detail,
             progress=keeper.progress,
             error=error,
-            uptime_s=self._clock() - self._started,
+            uptime_s=self.clock() - self._started,
             idle_s=self.idle_seconds(),
             idle_limit_s=self.idle_limit,
             active_streams=ready.generations.active if ready else 0,
@@ -91,4 +121,6 @@ class Service:
             context_tokens=engine.model.context_length if engine else 0,
             layouts=tuple(loaded.family.layouts) if loaded else (),
             order={**loaded.family.order, **loaded.order} if loaded else {},
+            chosen=self.chosen is not None,
+            memory_bytes=resident_bytes(),
         )

@@ -6,7 +6,7 @@ is always one line.
 
 import msgspec
 
-from copilot.serve.api import DoneData, ErrorData, ProgressData, StartData, TokenData
+from copilot.serve.api import DoneData, ErrorData, LetterData, PeersData, ProgressData, StartData, TokenData
 from copilot.serve.streams import Event
 
 HEARTBEAT = b": still here\n\n"
@@ -29,5 +29,18 @@ class InfillFrames:
 
     def feed(self, event: Event) -> bytes:
         frame = b"id: %d\nevent: %s\ndata: %s\n\n" % (self._sequence, _NAMES[type(event)], _encoder.encode(event))
+        self._sequence += 1
+        return frame
+
+
+class PeerFrames:
+    """As :class:`InfillFrames`, for what a peer is sent."""
+
+    def __init__(self) -> None:
+        self._sequence = 0
+
+    def feed(self, post: PeersData | LetterData) -> bytes:
+        name = b"peers" if isinstance(post, PeersData) else b"letter"
+        frame = b"id: %d\nevent: %s\ndata: %s\n\n" % (self._sequence, name, _encoder.encode(post))
         self._sequence += 1
         return frame

@@ -147,7 +147,7 @@ class HostLink:
                     if not self._doubtful:
                         self._look(State.READY)
                     self._ready(status)
-                if status.state in {HostState.FAILED, HostState.READY}:
+                if status.state in {HostState.FAILED, HostState.READY, HostState.UNLOADED}:
                     return True
                 detail = status.detail or "Starting"
                 self._look(State.STARTING, detail, progress=status.progress)

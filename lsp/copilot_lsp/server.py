@@ -263,7 +263,7 @@ class Server(LanguageServer):
     def _host_is_ready(self, status: HostStatus) -> None:
         """Say once for each host that it answers with another model than the settings name."""
         wanted = self.wanted_model
-        if status.model in {None, wanted} or status.pid == self._other_model_told:
+        if status.chosen or status.model in {None, wanted} or status.pid == self._other_model_told:
             return
         self._other_model_told = status.pid
         self.show(

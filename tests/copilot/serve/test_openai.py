@@ -44,6 +44,8 @@ async def test_a_completion() -> None:
     assert answer["id"].startswith("cmpl-")
     assert answer["model"] == "scripted"
     assert answer["choices"] == [{"index": 0, "text": "one two", "logprobs": None, "finish_reason": "stop"}]
+    timings = answer["usage"].pop("timings")
+    assert timings["ttft_ms"] >= timings["queue_ms"] >= 0
     assert answer["usage"] == {
         "prompt_tokens": 128,
         "completion_tokens": 2,
