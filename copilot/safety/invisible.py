@@ -21,3 +21,10 @@ _IN_CODE = re.compile(f"[{_HIDDEN}\u200c\u200d]")
 def without_invisible(text: str, *, code: bool = False) -> str:
     """``text`` without them. ``code``: without zero-width joiners as well, which prose in some scripts needs."""
     return text if text.isascii() and text.isprintable() else (_IN_CODE if code else _IN_PROSE).sub("", text)
+
+
+def with_invisible_shown(text: str) -> str:
+    """``text`` with each of them written out, as in ``⟨U+202E⟩``, for places where nothing may hide."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _IN_PROSE.sub(lambda found: f"⟨U+{ord(found.group()):04X}⟩", text)
