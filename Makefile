@@ -62,7 +62,7 @@ $(VENV)/.setup: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.setup-dev: $(VENV)/.setup
 	@echo 'Installing the test tools ...'
-	@$(INSTALL) -e '.[cpu,dev]'
+	@$(INSTALL) -e '.[cpu,desktop,dev]'
 	@touch $@
 
 lint: setup-dev

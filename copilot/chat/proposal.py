@@ -1,6 +1,6 @@
 """A change that the model proposes: what it puts in place of which lines, and whether it still fits. No I/O."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple, Self
 
@@ -35,6 +35,10 @@ class Proposal(NamedTuple):
     def text(self) -> str:
         """The document with the change."""
         return "".join(_replaced(self.document.lines, self.hunks))
+
+    def only(self, chosen: Collection[int]) -> Self:
+        """Of its hunks those that someone chose, by index."""
+        return self._replace(hunks=tuple(hunk for at, hunk in enumerate(self.hunks) if at in chosen))
 
     def on(self, document: Document) -> Self | None:
         """The same change for a newer state of the document; None where what it rests on is not what it was."""

@@ -1,6 +1,6 @@
 """The documents that are open in one editor, kept in step with it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from copilot.errors import SlipstreamError
 from copilot.text.document import Change, Document
@@ -25,6 +25,10 @@ class DocumentStore:
 
     def __len__(self) -> int:
         return len(self._documents)
+
+    def __iter__(self) -> Iterator[str]:
+        """URIs, those opened last at the end."""
+        return iter(self._documents)
 
     def open(self, uri: str, language: str, version: int, text: str) -> Document:
         """Take up a document. One that is open already is replaced: its newest whole text is the truth."""

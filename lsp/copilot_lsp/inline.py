@@ -59,6 +59,7 @@ class InlineCompletions:
 
     def focused(self, uri: str) -> None:
         """Someone looks at this document: the model may be loaded, and where the caret is known, a prompt prefilled."""
+        self._server.companion.attention.at(uri)
         if self.document(uri) is not None:
             self._server.host.start()
             if (completer := self._completers.get(uri)) is not None:
@@ -104,6 +105,7 @@ class InlineCompletions:
         caret = locate(document, params, server.documents.encoding)
         if caret is None:
             return _nothing()
+        server.companion.attention.at(uri, params.position)
         token, protocol = params.partial_result_token, server.protocol
 
         def grow(suggestions: Sequence[Suggestion]) -> None:

@@ -16,6 +16,7 @@ from copilot_lsp.messages import Wire
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from copilot.chat.attachments import Attachment
     from copilot.chat.place import Place
     from copilot.chat.question import Question
     from copilot.chat.unit_tests import Target
@@ -55,6 +56,17 @@ class AskParams(Wire, frozen=True):
     messages: tuple[ChatTurn, ...] = ()
     name: str | None = None
     stream: _StreamName | None = None
+
+    @property
+    def diagnostics_as_given(self) -> list[Any]:
+        return [msgspec.to_builtins(it) for it in self.diagnostics]
+
+    def words(self, task: Task, title: str) -> str:
+        """The question as its user would put it."""
+        question = self.question.strip()
+        if task is Task.CHAT:
+            return question
+        return f"{title}: {question}" if question else title
 
     def check(self, task: Task) -> None:
         """Raises ``JsonRpcInvalidParams`` where something is missing."""
@@ -106,6 +118,17 @@ def question_of(task: Task, params: AskParams, around: Surroundings) -> "Questio
             return Renaming(place, params.question)
         case _:
             return Explain(place, params.question)
+
+
+def attached_to(params: AskParams, around: Surroundings) -> "tuple[Attachment, ...]":
+    """The code that a question is about, as a companion window shows it."""
+    place = _place(params, around)
+    if place is None:
+        return ()
+    from copilot_lsp.looking import piece_of, problems_at
+
+    problems = problems_at(place.document, place.path, params.diagnostics_as_given)
+    return (piece_of(place), problems) if problems is not None else (piece_of(place),)
 
 
 def _place(params: AskParams, around: Surroundings) -> "Place | None":

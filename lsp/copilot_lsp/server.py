@@ -25,6 +25,7 @@ from copilot.text.store import DocumentStore
 from copilot_lsp import messages, options, settings, status, why
 from copilot_lsp.capabilities import announce
 from copilot_lsp.commands import Commands
+from copilot_lsp.companion import Companion
 from copilot_lsp.copilot import CopilotMethods, CopilotStatus
 from copilot_lsp.host import HostLink
 from copilot_lsp.inline import InlineCompletions
@@ -87,6 +88,8 @@ class Server(LanguageServer):
         self.commands = Commands()
         self.news = News(self.inline)
         self.tasks = Tasks(self)
+        self.companion = Companion(self, self._connect)
+        self.client_name = ""
         self.options = options.ClientOptions()
         self._ledger = Ledger(paths.ledger_file())
         self.watch_editor: Callable[[int | None], None] = lambda pid: None
@@ -106,7 +109,7 @@ class Server(LanguageServer):
             types.TEXT_DOCUMENT_DID_CHANGE: PlainNotification(messages.DidChangeParams, self._changed, self._missed),
             types.TEXT_DOCUMENT_DID_CLOSE: PlainNotification(messages.DidCloseParams, self._closed),
             types.TEXT_DOCUMENT_DID_SAVE: PlainNotification(messages.DidSaveParams, self._saved),
-            DID_MOVE_CARET: PlainNotification(messages.DidMoveCaretParams, self.inline.moved),
+            DID_MOVE_CARET: PlainNotification(messages.DidMoveCaretParams, self._caret_moved),
         }
         self.news.register(self.commands, self.protocol.plain_notifications)
         CopilotMethods(self).register(self.protocol.plain_requests)
@@ -118,6 +121,7 @@ class Server(LanguageServer):
         document = params.text_document
         self.inline.closed(document.uri)
         self.documents.open(document.uri, document.language_id, document.version, document.text)
+        self.companion.attention.at(document.uri)
 
     def _changed(self, params: messages.DidChangeParams) -> None:
         uri, version = params.text_document.uri, params.text_document.version
@@ -129,6 +133,11 @@ class Server(LanguageServer):
             self.tell(error)
         else:
             self.inline.edited(document, changes)
+            self.companion.attention.edited(uri, changes, self.documents.encoding)
+
+    def _caret_moved(self, params: messages.DidMoveCaretParams) -> None:
+        self.companion.attention.at(params.text_document.uri, params.position)
+        self.inline.moved(params)
 
     def _missed(self, params: object) -> None:
         """A text or an edit that could not be read: what is known of the document is not what the editor shows."""
@@ -146,6 +155,7 @@ class Server(LanguageServer):
     def _closed(self, params: messages.DidCloseParams) -> None:
         self.inline.closed(params.text_document.uri)
         self.documents.close(params.text_document.uri)
+        self.companion.attention.closed(params.text_document.uri)
 
     def _saved(self, params: messages.DidSaveParams) -> None:
         """Nothing hangs on it yet; the editor may send it all the same."""
@@ -168,6 +178,7 @@ class Server(LanguageServer):
         for task in list(self._background):
             task.cancel()
         self.tasks.close()
+        await self.companion.close()
         self.status.close()
         await self.host.close()
         self._ledger.close()
@@ -175,6 +186,7 @@ class Server(LanguageServer):
     def _initialize(self, params: types.InitializeParams) -> None:
         self.watch_editor(params.process_id)
         self.documents = DocumentStore(PositionEncoding(self.workspace.position_encoding or PositionEncoding.UTF16))
+        self.client_name = params.client_info.name if params.client_info is not None else ""
         given = params.initialization_options
         self.options = options.read(given)
         self._from_options = settings.read(given, also_known=options.known(given))
@@ -192,6 +204,7 @@ class Server(LanguageServer):
             self.status.subscribe(lambda now: self.protocol.notify_plain(status.CHANGED, msgspec.to_builtins(now)))
         if self.options.copilot:
             self.status.subscribe(CopilotStatus(self.protocol).tell)
+        self.companion.start(self._host_socket)
         self._in_background(self._watch_configuration())
         self._in_background(self._read_configuration())
 

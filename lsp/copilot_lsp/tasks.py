@@ -24,11 +24,12 @@ from copilot_lsp.commands import Commands
 from copilot_lsp.messages import Json, ProgressToken, RequestId, Wire
 from copilot_lsp.progress import WorkDone
 from copilot_lsp.protocol import PlainNotification, PlainRequest
-from copilot_lsp.questions import AskParams, Surroundings, question_of
+from copilot_lsp.questions import AskParams, Surroundings, attached_to, question_of
 from copilot_lsp.showing import Offer, Showing
 from copilot_lsp.streams import StreamNotes
 
 if TYPE_CHECKING:
+    from copilot.chat.attachments import Attachment
     from copilot.chat.proposal import Proposal
     from copilot.chat.question import Outcome, Question
     from copilot_lsp.edits import EditAbilities
@@ -85,6 +86,11 @@ class Tasks:
         requests[types.TEXT_DOCUMENT_CODE_ACTION] = PlainRequest(actions.CodeActionParams, self._actions)
         notifications[types.WINDOW_WORK_DONE_PROGRESS_CANCEL] = PlainNotification(ProgressCancelParams, self._cancel)
 
+    def stop(self, stream: str) -> None:
+        """End what runs under this name; one that is unknown is over."""
+        if (running := self._running.get(stream)) is not None:
+            running.cancel()
+
     def close(self) -> None:
         """End what runs, and remove the files that were shown."""
         for task in (*self._running.values(), *self._presenting):
@@ -98,6 +104,7 @@ class Tasks:
             running.cancel()
 
     async def _actions(self, request_id: RequestId, params: actions.CodeActionParams) -> list[Json]:
+        self._server.companion.attention.on(params.text_document.uri, params.range, params.context.diagnostics)
         client = self._server.client_capabilities.text_document
         able = client.code_action if client is not None else None
         return actions.actions(params, literals=bool(able and able.code_action_literal_support))
@@ -116,8 +123,15 @@ class Tasks:
             raise JsonRpcInvalidParams("A stream of this name is still running.")
         question = _Asked(task, params, self._document(task, params))
         notes = StreamNotes(
-            server.protocol, name, command=f"{actions.PREFIX}{task}", uri=params.uri, wanted=server.options.streams
+            server.protocol,
+            name,
+            command=f"{actions.PREFIX}{task}",
+            uri=params.uri,
+            wanted=server.options.streams,
+            mirror=server.companion.mirror(name, str(task)),
         )
+        if params.uri is not None and params.range is not None:
+            server.companion.attention.on(params.uri, params.range, params.diagnostics_as_given)
         running = asyncio.create_task(self._run(question, notes, token), name=f"ask {task}")
         self._running[name] = running
 
@@ -178,7 +192,8 @@ class Tasks:
 
     async def _answered(self, about: _Asked, notes: StreamNotes, work_done: WorkDone) -> Json:
         # Parsing a large file takes a moment, in which someone may type.
-        question, title = await asyncio.to_thread(self._question, about)
+        question, title, attached = await asyncio.to_thread(self._question, about)
+        notes.mirror.question, notes.mirror.attachments = about.params.words(about.task, title), attached
         notes.begin(title)
 
         def came(text: str) -> None:
@@ -193,6 +208,9 @@ class Tasks:
             answer = Answer()
             outcome = await asyncio.to_thread(_renamed, question, chosen)
         result = self._result(about.task, title, notes.name, answer, outcome)
+        notes.mirror.model = answer.model or ""
+        if outcome.proposal is not None and self._server.companion.watched:
+            notes.mirror.review = self._server.companion.offer(outcome.proposal, title)
         notes.end(
             "done" if answer.whole else "length",
             "" if answer.whole else "The answer reached its limit and broke off.",
@@ -202,16 +220,13 @@ class Tasks:
         presenting.add_done_callback(self._presented)
         return result
 
-    def _question(self, about: _Asked) -> "tuple[Question, str]":
+    def _question(self, about: _Asked) -> "tuple[Question, str, tuple[Attachment, ...]]":
         if isinstance(about.document, SlipstreamError):
             raise about.document
         server = self._server
-        question = question_of(
-            about.task,
-            about.params,
-            Surroundings(about.document, server.documents.encoding, server.shown_path, server.documents.find),
-        )
-        return question, question.title
+        around = Surroundings(about.document, server.documents.encoding, server.shown_path, server.documents.find)
+        question = question_of(about.task, about.params, around)
+        return question, question.title, attached_to(about.params, around)
 
     def _result(self, task: Task, title: str, stream: str, answer: Answer, outcome: "Outcome") -> Json:
         edit = diff = None
@@ -246,7 +261,7 @@ class Tasks:
         proposal, version = fitting
         uri = proposal.document.uri
         diff = unified(proposal, server.shown_path(uri) or uri)
-        edit = workspace_edit(proposal, server.documents.encoding, self._abilities, version=version)
+        edit = workspace_edit(proposal, server.documents.encoding, self.abilities, version=version)
         return edit, diff, _NO_CREATING if edit is None else ""
 
     # ------------------------------------------------------------------- clients without views of their own
@@ -257,6 +272,9 @@ class Tasks:
         """
         options = self._server.options
         showing = self._shows()
+        if self._server.companion.watched and not outcome.names and result["commitMessage"] is None:
+            # It is all in the window, which is the better place.
+            return
         proposes = outcome.proposal is not None or bool(outcome.names)
         if proposes and not options.review:
             await self._offer(showing, question, title, result, outcome)
@@ -297,11 +315,11 @@ class Tasks:
         if self._showing is None:
             window = self._server.client_capabilities.window
             files = bool(window and window.show_document and window.show_document.support)
-            self._showing = Showing(self._server.protocol, files=files, applies=self._abilities.apply)
+            self._showing = Showing(self._server.protocol, files=files, applies=self.abilities.apply)
         return self._showing
 
     @property
-    def _abilities(self) -> "EditAbilities":
+    def abilities(self) -> "EditAbilities":
         from copilot_lsp.edits import EditAbilities
 
         return EditAbilities.of(self._server.client_capabilities)

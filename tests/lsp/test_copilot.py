@@ -91,7 +91,8 @@ def test_the_status_is_told_in_both_their_forms(client: Client, host: FakeHost) 
     client.initialize(initializationOptions=INFO)
     client.until("starting", lambda: {"busy": True, "kind": "Normal", "message": "Loading"}
                  in client.of("didChangeStatus"))  # fmt: skip
-    assert {"status": "InProgress", "message": "Loading"} in client.of("statusNotification")
+    client.until("starting in the old form", lambda: {"status": "InProgress", "message": "Loading"}
+                 in client.of("statusNotification"))  # fmt: skip
     host.status = HostStatus(state=HostState.READY, version="0", pid=1)
     client.until("ready", lambda: client.of("statusNotification")[-1] == {"status": "Normal", "message": ""})
     assert client.of("didChangeStatus")[-1] == {"busy": False, "kind": "Normal", "message": ""}
