@@ -53,6 +53,23 @@ def ledger_file() -> Path:
     return (home or platformdirs.user_state_path(APP, appauthor=False)) / "suggestions.sqlite"
 
 
+def history_file() -> Path:
+    """Conversations of the companion window, and what it was asked to remember."""
+    home = _home()
+    return (home or platformdirs.user_state_path(APP, appauthor=False)) / "conversations.sqlite"
+
+
+def window_file() -> Path:
+    """Where the companion window was, and how it looks."""
+    home = _home()
+    return (home or platformdirs.user_state_path(APP, appauthor=False)) / "window.ini"
+
+
+def window_socket() -> Path:
+    """Where a second companion window finds the first."""
+    return runtime_dir() / "window.sock"
+
+
 def runtime_dir() -> Path:
     """Sockets and locks of this user."""
     home = _home()

@@ -78,6 +78,26 @@ def opened(path: Path) -> sqlite3.Connection:
     return database
 
 
+def opened_in_memory() -> sqlite3.Connection:
+    """For where the file cannot be used: nothing of it stays."""
+    database = sqlite3.connect(":memory:", isolation_level=None)
+    _prepared(database)
+    return database
+
+
+def moved_aside(path: Path) -> Path:
+    """Give a file that cannot be opened another name, with what belongs to it; returns it. Raises ``OSError``."""
+    number = 1
+    while (aside := path.with_name(f"{path.stem}-old-{number}{path.suffix}")).exists():
+        number += 1
+    path.rename(aside)
+    for end in ("-wal", "-shm"):
+        beside = path.with_name(f"{path.name}{end}")
+        if beside.exists():
+            beside.rename(aside.with_name(f"{aside.name}{end}"))
+    return aside
+
+
 def _prepared(database: sqlite3.Connection) -> None:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")

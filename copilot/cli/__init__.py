@@ -30,6 +30,7 @@ COMMANDS: dict[str, Command] = {
     "try": Command("copilot.cli.try_", "see real completions stream into a copy of a file"),
     "complete": Command("copilot.cli.complete", "stream one completion at FILE:LINE:COLUMN to stdout"),
     "lsp": Command("copilot_lsp.main", "the language server, for editors (stdio)"),
+    "desktop": Command("copilot_desktop.main", "the companion window: chat, changes to look at, the machine"),
     "serve": Command("copilot.cli.serve", "the engine host; editors start it by themselves"),
     "status": Command("copilot.cli.status", "what the engine host is doing"),
     "stop": Command("copilot.cli.stop", "stop the engine host"),

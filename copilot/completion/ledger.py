@@ -134,6 +134,15 @@ def summarise(database: "sqlite3.Connection", since: float) -> Summary:
     )
 
 
+def kept_over_time(database: "sqlite3.Connection", since: float, after_s: float = 30.0) -> list[tuple[float, float]]:
+    """When something was looked at again (seconds since 1970), and the share of its words that was still there."""
+    rows = database.execute(
+        "SELECT at, share FROM moment WHERE at >= ? AND outcome = ? AND after_s = ? AND share IS NOT NULL ORDER BY at",
+        (since, Outcome.KEPT.value, after_s),
+    )
+    return [(float(at), float(share)) for at, share in rows]
+
+
 def clear(database: "sqlite3.Connection") -> int:
     """Forget everything, in the file too; how many moments there were."""
     with database:

@@ -1,7 +1,6 @@
 """Where a question is written: its text, what is attached to it, and how much of the model's window that takes."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from PySide6.QtCore import QMimeData, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QTextCursor
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
 from copilot.chat.attachments import Attachment, AttachmentKind
 from copilot.chat.planning import CHARS_PER_TOKEN, Planned
 from copilot.safety.invisible import with_invisible_shown
+from copilot_desktop.mention import Mention
 from copilot_desktop.parts import FlowLayout, button, emptied, label
 
 _LONG_PASTE_LINES = 8
@@ -26,15 +26,6 @@ _LONG_PASTE = 600
 _MOST_LINES = 8
 _MOST_OFFERED = 12
 _SETTLE_MS = 150
-
-
-class Mention(NamedTuple):
-    """Something that can be attached: ``kind`` and ``key`` say what, ``title`` and ``detail`` are for people."""
-
-    kind: str
-    key: str
-    title: str
-    detail: str = ""
 
 
 class QuestionEdit(QPlainTextEdit):

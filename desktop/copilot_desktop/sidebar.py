@@ -67,6 +67,10 @@ class Sidebar(QFrame):
         box.addWidget(self.list, 1)
         box.addLayout(self.pages)
 
+    def use(self, history: History) -> None:
+        self._history = history
+        self.refresh()
+
     def add_page(self, widget: QWidget) -> None:
         """A button for one of the window's other pages."""
         self.pages.addWidget(widget)

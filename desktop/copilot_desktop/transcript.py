@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from copilot.chat.attachments import Attachment
 from copilot.chat.thread import Message, Thread
 from copilot_desktop.message import Deeds, MessageView
 from copilot_desktop.parts import button, label
@@ -120,7 +121,7 @@ class Transcript(QScrollArea):
         self._earlier.setVisible(first > 0)
 
     def _view(self, message: Message) -> MessageView:
-        sources = ()
+        sources: Sequence[Attachment] = ()
         if message.role == "assistant" and message.parent is not None:
             sources = self._thread[message.parent].attachments
         view = MessageView(
