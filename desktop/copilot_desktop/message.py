@@ -182,6 +182,8 @@ class MessageView(QFrame):
         self._foot(versions)
         if message.state is not MessageState.RUNNING:
             self.show_end(message)
+        elif not message.text:
+            self.wait("Reading…")
 
     def feed(self, piece: str) -> None:
         if self.answer is not None:
@@ -289,7 +291,9 @@ class MessageView(QFrame):
     def _foot(self, versions: Sequence[int]) -> None:
         message, deeds = self.message, self._deeds
         what = "answer" if message.role == "assistant" else "question"
-        self.figures = label(name="dim")
+        self.figures = label(name="dim", wrap=True)
+        # Its words may take two lines, never a wider window.
+        self.figures.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.copy_button = button("Copy", self._copy, name="flat", accessible=f"Copy the {what}")
         self.go_on_button = button(
             "Continue", lambda: deeds.go_on(self.message.id), name="flat", accessible="Continue the answer"
@@ -309,8 +313,7 @@ class MessageView(QFrame):
         )
         row = QHBoxLayout()
         row.setSpacing(2)
-        row.addWidget(self.figures)
-        row.addStretch()
+        row.addWidget(self.figures, 1)
         for it in (self.older_button, self.which, self.newer_button):
             row.addWidget(it)
         for it in (self.go_on_button, self.regenerate_button, self.edit_button, self.copy_button):

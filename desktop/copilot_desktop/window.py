@@ -107,11 +107,11 @@ class Window(QMainWindow):
         self.talk.stop_in_editor = self._stop_in_editor
         self.talk.uses_memory = self.keeping.uses_memory
         self._lay_out()
-        self.actions_ = Actions(self)
         self.tray: Tray | None = None
         if available():
             self.tray = Tray(self.windowIcon(), self, self.come_to_front, self.leave)
             self.tray.setVisible(self.keeping.in_tray)
+        self.menus = Actions(self)
         self._frame = QTimer(self)
         self._frame.setSingleShot(True)
         self._frame.setInterval(FRAME_MS)
@@ -123,7 +123,7 @@ class Window(QMainWindow):
         QGuiApplication.styleHints().colorSchemeChanged.connect(lambda _scheme: self._redress())
         self.composer.fill(self.keeping.draft, ())
         self._editor_changed()
-        self.entries_changed()
+        self.thread_shown(keep_place=False)
         self._show_notice()
         self.busy_changed()
         self.wire.start()
