@@ -69,10 +69,12 @@ class History:
         # Each word as a phrase that may go on: no operator of the query language is meant.
         query = " ".join('"{}"*'.format(word.replace('"', '""')) for word in words)
         rows = self._database.execute(
-            "SELECT c.id, c.title, c.named, c.pinned, c.workspace, c.updated, "
-            "max(snippet(message_text, 0, '', '', '…', 12)) FROM message_text "
-            "JOIN message m ON m.id = message_text.rowid JOIN conversation c ON c.id = m.conversation "
-            "WHERE message_text MATCH ? GROUP BY c.id ORDER BY c.pinned DESC, c.updated DESC LIMIT ?",
+            "SELECT c.id, c.title, c.named, c.pinned, c.workspace, c.updated, max(found.excerpt) FROM "
+            # The newest ones; with a limit SQLite keeps this apart, as a snippet wants it.
+            "(SELECT rowid, snippet(message_text, 0, '', '', '…', 12) AS excerpt FROM message_text "
+            "WHERE message_text MATCH ? ORDER BY rowid DESC LIMIT ?) AS found "
+            "JOIN message m ON m.id = found.rowid JOIN conversation c ON c.id = m.conversation "
+            "GROUP BY c.id ORDER BY c.pinned DESC, c.updated DESC",
             (query, _MOST_FOUND),
         )
         found = {row[0]: _entry(row) for row in self._matching(rows)}
