@@ -66,6 +66,10 @@ class QuestionEdit(QPlainTextEdit):
         else:
             super().keyPressEvent(event)
 
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        # Tab chooses what is offered; elsewhere it goes on to the next widget.
+        return not self.offering and super().focusNextPrevChild(forward)
+
     def insertFromMimeData(self, source: QMimeData) -> None:
         text = source.text()
         if text.count("\n") >= _LONG_PASTE_LINES or len(text) >= _LONG_PASTE:

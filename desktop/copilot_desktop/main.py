@@ -61,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     # Python looks after signals whenever one of the window's timers fires.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: window.leave())
+    window.closed.connect(app.quit)
     window.show()
     window.composer.edit.setFocus()
     app.setQuitOnLastWindowClosed(False)

@@ -44,12 +44,10 @@ class Door(QObject):
         self._server.close()
 
     def _someone(self) -> None:
+        # Sockets belong to the server and go with it; there are as many as there were second starts.
         while (socket := self._server.nextPendingConnection()) is not None:
-            socket.readyRead.connect(lambda socket=socket: self._asked(socket))
-            socket.disconnected.connect(socket.deleteLater)
-
-    def _asked(self, socket: QLocalSocket) -> None:
-        if bytes(socket.readAll().data()).startswith(SHOW.strip()):
-            socket.write(SHOW)
-            socket.flush()
-            self._show()
+            socket.waitForReadyRead(_MS)
+            if bytes(socket.readAll().data()) == SHOW:
+                socket.write(SHOW)
+                socket.flush()
+                self._show()

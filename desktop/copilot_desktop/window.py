@@ -1,6 +1,5 @@
 """The window: its parts side by side, and what passes between them. Drained once a frame, so a burst costs one."""
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path, PurePath
 
@@ -79,7 +78,9 @@ class _Bell(QObject):
 
 
 class Window(QMainWindow):
-    """``history_file``: of the conversations. ``connect`` makes the client of the host."""
+    """``history_file``: of the conversations. ``connect`` makes the client of the host. ``closed``: for good."""
+
+    closed = Signal()
 
     def __init__(self, settings: Settings, history_file: Path, connect: Callable[[], HostClient]) -> None:
         super().__init__()
@@ -685,8 +686,5 @@ class Window(QMainWindow):
         self.talk.close()
         self.machine_page.models.close_downloads()
         self.wire.close()
-        with contextlib.suppress(RuntimeError):
-            super().closeEvent(event)
-        app = QApplication.instance()
-        if app is not None:
-            app.quit()
+        super().closeEvent(event)
+        self.closed.emit()
