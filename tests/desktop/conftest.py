@@ -19,7 +19,7 @@ from copilot.client.host import HostClient
 from copilot.config.settings import Settings
 from tests.desktop.hosting import HostThread
 
-GUARD_MS = 8_000
+GUARD_MS = 15_000
 
 
 @pytest.fixture(scope="session")

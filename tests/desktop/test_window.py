@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from copilot_desktop.code_card import CodeCard
 from copilot_desktop.prose import Prose
+from copilot_desktop.single import Door
 from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QAccessible, QGuiApplication
 from PySide6.QtTest import QTest
@@ -595,18 +598,14 @@ def test_it_talks_to_nothing_but_the_host(host: HostThread, desk: Desk) -> None:
 
 
 def test_a_second_start_shows_the_first_window(opened: Open) -> None:
-    from copilot_desktop.single import SHOW, Door
-    from PySide6.QtNetwork import QLocalSocket
-
     shown: list[int] = []
     door = Door(lambda: shown.append(1))
     assert door.open()
     desk = opened()
-    socket = QLocalSocket()
-    socket.connectToServer(str(paths.window_socket()))
-    socket.write(SHOW)
-    desk.until(lambda: shown)
-    desk.until(lambda: socket.bytesAvailable() > 0)
-    socket.abort()
-    door.close()
+    script = "from copilot_desktop.single import shown_elsewhere; raise SystemExit(0 if shown_elsewhere() else 7)"
+    with subprocess.Popen([sys.executable, "-c", script]) as second:
+        desk.until(lambda: second.poll() is not None)
+    assert (second.returncode, len(shown)) == (0, 1)
     assert paths.window_socket().parent.stat().st_mode & 0o077 == 0
+    door.close()
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 7
