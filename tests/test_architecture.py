@@ -172,6 +172,21 @@ def test_packages_keep_to_themselves(package: str) -> None:
         ("copilot.client.host", ["rich", "starlette", "uvicorn", "xllamacpp", "httpx", "pygls"]),
         ("copilot.engine.worker", ["rich", "starlette", "uvicorn", "httpx", "pygls", "torch", "copilot.serve"]),
         ("copilot.serve.host", ["rich", "httpx", "xllamacpp", "pygls", "PySide6", "torch"]),
+        (
+            "copilot_desktop.window",
+            [
+                "rich",
+                "starlette",
+                "uvicorn",
+                "httpx",
+                "pygls",
+                "xllamacpp",
+                "torch",
+                "pyqtgraph",
+                "numpy",
+                "tree_sitter",
+            ],
+        ),
         ("copilot.cli", ["rich", "msgspec", "starlette", "httpx", "pygls", "copilot.config"]),
     ],
 )

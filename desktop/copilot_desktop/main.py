@@ -30,6 +30,7 @@ def run(args: argparse.Namespace) -> int:
         raise SlipstreamError(f"{args.folder} is no folder.", hint="Name the folder of your project.", code="no_folder")
     _check_screen()
     try:
+        from PySide6.QtCore import QTimer
         from PySide6.QtWidgets import QApplication
     except ImportError as error:
         raise SlipstreamError(
@@ -56,14 +57,17 @@ def run(args: argparse.Namespace) -> int:
     window = Window(settings, paths.history_file(), lambda: HostClient(host_options=options))
     if folder is not None:
         window.use_folder(str(folder))
-    door = Door(window.come_to_front)
-    door.open()
     # Python looks after signals whenever one of the window's timers fires.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: window.leave())
+    door = Door(window.come_to_front)
+    door.open()
     window.closed.connect(app.quit)
-    window.show()
-    window.composer.edit.setFocus()
+    if not window.gone:
+        window.show()
+        window.composer.edit.setFocus()
+    # A signal may have come before there was a loop to end.
+    QTimer.singleShot(0, lambda: app.quit() if window.gone else None)
     app.setQuitOnLastWindowClosed(False)
     status = int(app.exec())
     door.close()

@@ -92,6 +92,8 @@ class Window(QMainWindow):
         self._trouble: SlipstreamError | None = None
         self._reviews: dict[str, str] = {}
         self._leaving = False
+        self.gone = False
+        """Closed for good."""
         self.keeping = Keeping()
         self.colours = colours_for(self.keeping.theme)
         self._dress_application()
@@ -687,4 +689,5 @@ class Window(QMainWindow):
         self.machine_page.models.close_downloads()
         self.wire.close()
         super().closeEvent(event)
+        self.gone = True
         self.closed.emit()

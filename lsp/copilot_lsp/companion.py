@@ -38,6 +38,9 @@ _FRAME_SECONDS = 0.033
 
 _MOST_REVIEWS = 32
 _MOST_OPEN = 20
+# An editor tells of an edit of its own within a few hundred milliseconds.
+_SEEN_SECONDS = 0.05
+_SEEN_TRIES = 40
 
 
 class Mirror:
@@ -345,10 +348,21 @@ class Companion:
             raise SlipstreamError("This editor creates no files for a server.", code="not_able")
         try:
             await self._edit(edit, "Apply change")
+            await self._see_made(fitting.proposal)
         except (SlipstreamError, ClientError):
             # Nothing was written, so the choice can be made again.
             self._reviews[letter.review] = proposal
             raise
+
+    async def _see_made(self, proposal: "Proposal") -> None:
+        """Neovim 0.11 answers that it applied an edit for text that had been typed over, and did nothing."""
+        uri = proposal.document.uri
+        for _ in range(_SEEN_TRIES):
+            document = self._server.documents.find(uri)
+            if document is None or all("".join(hunk.lines) in document.text for hunk in proposal.hunks):
+                return
+            await asyncio.sleep(_SEEN_SECONDS)
+        raise SlipstreamError("The editor did not make the change: its text was another by then.", code="not_applied")
 
     async def _edit(self, edit: Json, label: str) -> None:
         if not self._server.tasks.abilities.apply:
