@@ -100,6 +100,10 @@ class Talk:
         """Of the model, as the host says; 0 while that is not known."""
         self.workspace = ""
         self.uses_memory = True
+        self.answer_tokens = ANSWER_TOKENS
+        """How long an answer may become."""
+        self.names = True
+        """Whether the model is asked for titles and summaries."""
         self._wire = wire
         self._view = view
         self._clock = clock
@@ -274,7 +278,7 @@ class Talk:
             self.conversation, self.thread, message, room=room, going_on=going_on, pieces=[message.text]
         )
         self.thread.put(message)
-        self._wire.ask(name, turns, ANSWER_TOKENS)
+        self._wire.ask(name, turns, self.answer_tokens)
         self._view.trouble_came(None)
         self._view.busy_changed()
 
@@ -346,7 +350,7 @@ class Talk:
             self._view.queue_changed()
             self._ask(following.text, following.attachments, self.thread.leaf)
             return
-        if ended.state is MessageState.DONE:
+        if ended.state is MessageState.DONE and self.names:
             self._name(answer)
             self._summarise(answer)
 

@@ -65,7 +65,7 @@ from copilot_desktop.transcript import Transcript
 from copilot_desktop.tray import Tray, available
 from copilot_desktop.wire import Wire
 
-FRAME_MS = 33
+FRAME_MS = 40
 _TICK_MS = 1_000
 _SAY_MS = 8_000
 _WEB = ("http://", "https://")

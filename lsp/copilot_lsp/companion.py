@@ -38,6 +38,7 @@ _FRAME_SECONDS = 0.033
 
 _MOST_REVIEWS = 32
 _MOST_OPEN = 20
+_SETTLE_SECONDS = 0.3
 # An editor tells of an edit of its own within a few hundred milliseconds.
 _SEEN_SECONDS = 0.05
 _SEEN_TRIES = 40
@@ -297,6 +298,7 @@ class Companion:
     async def _insert(self, code: str) -> None:
         from copilot.chat.applying import inserted
 
+        await self._settled()
         uri, caret = self._here(), self.attention.caret
         document = self._server.documents.get(uri)
         if caret is None:
@@ -335,6 +337,7 @@ class Companion:
         proposal = self._reviews.pop(letter.review, None)
         if not letter.chosen:
             return
+        await self._settled()
         if proposal is None:
             raise SlipstreamError("This change is not waiting any more.", hint="Ask for it again.", code="no_review")
         fitting = fitted(proposal.only(letter.chosen), self._server.documents)
@@ -353,6 +356,11 @@ class Companion:
             # Nothing was written, so the choice can be made again.
             self._reviews[letter.review] = proposal
             raise
+
+    async def _settled(self) -> None:
+        """A client that does not compare versions may still have to tell of what was typed last."""
+        if not self._server.tasks.abilities.versions:
+            await asyncio.sleep(_SETTLE_SECONDS)
 
     async def _see_made(self, proposal: "Proposal") -> None:
         """Neovim 0.11 answers that it applied an edit for text that had been typed over, and did nothing."""

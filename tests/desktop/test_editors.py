@@ -133,6 +133,7 @@ def test_a_change_of_what_was_edited_meanwhile_is_not_made(host: HostThread, bot
     words = both.window.statusBar().currentMessage
     both.until(lambda: "was changed meanwhile" in words() or "did not make the change" in words())
     assert both.window.pages.currentWidget() is both.window.review_page
+    assert "def write_json(path: Path, value: object) -> None:" in both.lines()
     assert "    return json.loads(path.read_text())" in both.lines()
 
 

@@ -49,6 +49,20 @@ local handlers = {
   ["slipstream/didChangeStatus"] = function(_, params, context)
     require("slipstream.status").changed(context.client_id, params)
   end,
+  ["workspace/applyEdit"] = function(err, params, context, ...)
+    for _, change in ipairs(params.edit.documentChanges or {}) do
+      local document = change.textDocument
+      -- Neovim tells of what is typed a moment later, and does not look at the version of a file that was never changed:
+      -- the edit would go to lines that have moved.
+      if document and type(document.version) == "number" then
+        local newest = lsp.util.buf_versions[vim.uri_to_bufnr(document.uri)] or 0
+        if newest > document.version then
+          return { applied = false, failureReason = "its text was changed meanwhile" }
+        end
+      end
+    end
+    return lsp.handlers["workspace/applyEdit"](err, params, context, ...)
+  end,
   ["window/showMessage"] = function(_, params)
     local levels = { vim.log.levels.ERROR, vim.log.levels.WARN, vim.log.levels.INFO, vim.log.levels.DEBUG }
     M.notify(params.message, levels[params.type])
@@ -146,6 +160,9 @@ function M.attach(buffer)
   end
   local capabilities = lsp.protocol.make_client_capabilities()
   capabilities.textDocument.inlineCompletion = { dynamicRegistration = false }
+  -- Neovim reads both forms of an edit and says nothing of the one with versions. Without them an edit for a text that
+  -- was typed over meanwhile would go to the wrong lines.
+  capabilities.workspace.workspaceEdit.documentChanges = true
   local settings = M.server_settings()
   local options = { status = true, streams = true, review = true }
   local commands = {}
