@@ -60,9 +60,10 @@ $(VENV)/.setup: $(BIN)/python pyproject.toml constraints.txt
 	@$(INSTALL) -e '.[cpu]'
 	@touch $@
 
-$(VENV)/.setup-dev: $(VENV)/.setup
+$(VENV)/.setup-dev: $(VENV)/.setup tests/desktop/install.sh
 	@echo 'Installing the test tools ...'
 	@$(INSTALL) -e '.[cpu,desktop,dev]'
+	@tests/desktop/install.sh
 	@touch $@
 
 lint: setup-dev
@@ -91,6 +92,7 @@ bench: setup-dev
 	$(BIN)/python -m benchmarks.storm
 	$(BIN)/python -m benchmarks.speculation
 	$(BIN)/python -m benchmarks.editor_neovim
+	$(BIN)/python -m benchmarks.window_stream
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist

@@ -41,7 +41,7 @@ def _of_error(error: SlipstreamError, model: str) -> Notice:
         return Notice(error.message, f"Download {model}" if model else "Download it", "download")
     if error.code in {"out_of_memory", "engine_failed", "model_too_large"} or "memory" in error.message.lower():
         return Notice(words, "Choose a smaller model", "models")
-    if error.code in {"host_lost", "host_not_started", "engine_restarted"}:
+    if error.code in {"host_lost", "host_not_started", "host_not_there", "engine_restarted"}:
         return Notice(error.message, "Start it again", "start")
     if error.code == "history_broken":
         return Notice(words, "Begin an empty history", "empty_history")

@@ -48,6 +48,7 @@ class Sidebar(QFrame):
     def __init__(self, history: History, choices: Choices) -> None:
         super().__init__()
         self.setObjectName("side")
+        self.setMinimumWidth(190)
         self._history = history
         self._choices = choices
         self._entries: dict[int, Entry] = {}

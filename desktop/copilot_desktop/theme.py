@@ -118,7 +118,7 @@ QPushButton#offer {{ background: transparent; border: 1px dashed {edge}; color: 
 QPushButton:hover, QToolButton:hover {{ border-color: {edge}; color: {text}; }}
 QPushButton:focus, QToolButton:focus, QLineEdit:focus, QPlainTextEdit#question:focus, QListWidget:focus,
 QComboBox:focus {{ border-color: {link}; }}
-QPushButton:disabled {{ color: {off}; background: transparent; }}
+QPushButton:disabled, QPushButton#flat:disabled {{ color: {off}; background: transparent; }}
 QListWidget {{ padding: 2px; outline: 0; border: none; }}
 QListWidget::item {{ padding: 5px 6px; border-radius: 5px; color: {text}; }}
 QListWidget::item:selected {{ background: {you}; color: {text}; }}

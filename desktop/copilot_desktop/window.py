@@ -68,6 +68,8 @@ from copilot_desktop.wire import Wire
 FRAME_MS = 40
 _TICK_MS = 1_000
 _SAY_MS = 8_000
+# What a question runs into where there is no host.
+_GONE = frozenset({"host_lost", "host_not_there", "host_not_started", "host_silent"})
 _WEB = ("http://", "https://")
 
 
@@ -237,6 +239,9 @@ class Window(QMainWindow):
 
     def _host_seen(self, status: HostStatus | None) -> None:
         self._status = status
+        if status is not None and self._trouble is not None and self._trouble.code in _GONE:
+            # It has come back.
+            self._trouble = None
         if status is not None and status.context_tokens and status.context_tokens != self.talk.context_tokens:
             self.talk.context_tokens = status.context_tokens
             self._show_plan()
@@ -370,6 +375,10 @@ class Window(QMainWindow):
 
     def trouble_came(self, error: SlipstreamError | None) -> None:
         self._trouble = error
+        if error is not None and error.code in _GONE:
+            # What was known of the host is not true any more.
+            self._status = None
+            self.wire.look()
         self._show_notice()
 
     def say(self, words: str) -> None:
@@ -593,9 +602,6 @@ class Window(QMainWindow):
         self._show_plan()
 
     def _show_notice(self) -> None:
-        if self._status is not None and self._trouble is not None and self._trouble.code == "host_lost":
-            # It has come back meanwhile.
-            self._trouble = None
         self.banner.show_notice(notice_of(self._status, self._trouble, self._settings.model.completion))
 
     def _do(self, deed: str) -> None:

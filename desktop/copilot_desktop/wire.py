@@ -47,6 +47,7 @@ class Wire:
         self._letters: asyncio.Queue[tuple[str, FromWindow]] = asyncio.Queue()
         self._stopped = asyncio.Event()
         self._poll = asyncio.Event()
+        self._tell_again = True
         self._me = ""
         self._thread = threading.Thread(target=self._run, name="wire", daemon=True)
 
@@ -112,8 +113,13 @@ class Wire:
         self._loop.call_soon_threadsafe(self._letters.put_nowait, (to, letter))
 
     def look(self) -> None:
-        """Look after the host now."""
-        self._loop.call_soon_threadsafe(self._poll.set)
+        """Look after the host now, and tell of it even where nothing has changed."""
+
+        def look() -> None:
+            self._tell_again = True
+            self._poll.set()
+
+        self._loop.call_soon_threadsafe(look)
 
     # ------------------------------------------------------------------------------------------- on its own thread
 
@@ -178,15 +184,14 @@ class Wire:
 
     async def _watch(self) -> None:
         seen: HostStatus | None = None
-        first = True
         while True:
             try:
                 status = await self._client.status()
             except SlipstreamError:
                 status = None
             told = _without_clock(status)
-            if first or told != seen:
-                first, seen = False, told
+            if self._tell_again or told != seen:
+                self._tell_again, seen = False, told
                 self._put(HostSeen(status))
             self._poll.clear()
             with contextlib.suppress(TimeoutError):

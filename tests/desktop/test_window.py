@@ -201,7 +201,6 @@ def test_a_host_that_goes_away_is_a_banner_with_the_button_that_helps(opened: Op
     assert desk.texts()[-1].startswith("alpha beta ")
     assert desk.window.talk.thread.branch()[-1].state in {MessageState.FAILED, MessageState.STOPPED}
     banner = desk.window.banner
-    desk.until(lambda: banner.isVisible() or desk.window._status is None)
     desk.ask("again")
     desk.until(desk.answered)
     desk.until(lambda: banner.isVisible() and banner.button.isVisible())
@@ -217,8 +216,7 @@ def test_a_model_that_is_missing_offers_the_download(opened: Open, monkeypatch: 
     with HostThread(load=load):
         desk = opened()
         banner = desk.window.banner
-        desk.until(banner.isVisible)
-        assert banner.words.text() == "The model x is not here."
+        desk.until(lambda: banner.isVisible() and banner.words.text() == "The model x is not here.")
         assert banner.button.text().startswith("Download ")
         pulled: list[str] = []
         monkeypatch.setattr(desk.window.machine_page.models, "download", pulled.append)

@@ -1,6 +1,6 @@
 # Sourced by the install scripts beside it: packages of Debian, installed by root and named to everybody else.
 
-fail() { echo "The tests in real editors cannot run: $*" >&2; exit 1; }
+fail() { echo "Some of the tests cannot run: $*" >&2; exit 1; }
 
 # packages PACKAGE...: what is missing of them.
 packages() {
