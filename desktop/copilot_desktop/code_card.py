@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QPushButton, 
 from copilot.safety.invisible import with_invisible_shown
 from copilot.syntax.highlight import KINDS, Highlighter, Span
 from copilot_desktop.parts import button, label
+from copilot_desktop.prose import grown
 from copilot_desktop.theme import Colours, mono_font
 
 
@@ -89,6 +90,7 @@ class CodeText(QPlainTextEdit):
         self._language = language
         self._shown = ""
         self._height = 0
+        self._growing = True
         self._highlighter = Highlighter(language)
         self._colouring = Colouring(self.document(), colours)
 
@@ -115,12 +117,14 @@ class CodeText(QPlainTextEdit):
 
     def finish(self) -> None:
         """No more comes."""
+        self._growing = False
         self._colouring.show_spans(self._shown, 0, self._highlighter.all())
+        self._fit()
 
     def dress(self, colours: Colours) -> None:
         self.setFont(mono_font())
         self._colouring.dress(colours)
-        self.finish()
+        self._colouring.show_spans(self._shown, 0, self._highlighter.all())
         self._height = 0
         self._fit()
 
@@ -133,7 +137,10 @@ class CodeText(QPlainTextEdit):
 
     def _fit(self) -> None:
         lines = self.document().blockCount() - self._shown.endswith("\n")
-        height = int(self.fontMetrics().lineSpacing() * max(1, lines)) + 20
+        line = self.fontMetrics().lineSpacing()
+        height = int(line * max(1, lines)) + 20
+        if self._growing:
+            height = grown(height, line)
         if height != self._height:
             self._height = height
             self.setFixedHeight(height)

@@ -105,11 +105,6 @@ class AnswerText(QWidget):
             if isinstance(part, CodeCard):
                 part.connect_editor(name)
 
-    @property
-    def selecting(self) -> bool:
-        """Whether something of it is selected."""
-        return any(isinstance(part, Prose) and part.textCursor().hasSelection() for part in self.parts)
-
     def _refresh(self, first: int) -> None:
         for at, segment in enumerate(self._stream.segments[first:], first):
             if at == len(self.parts):
@@ -124,8 +119,7 @@ class AnswerText(QWidget):
                 part.show_text(text)
             if segment.closed and at not in self._ended:
                 self._ended.add(at)
-                if not isinstance(part, Prose):
-                    part.finish()
+                part.finish()
                 if isinstance(part, CodeCard):
                     part.connect_editor(self._editor)
 
@@ -225,10 +219,6 @@ class MessageView(QFrame):
     def dress(self, colours: Colours) -> None:
         if self.answer is not None:
             self.answer.dress(colours)
-
-    @property
-    def selecting(self) -> bool:
-        return self.answer is not None and self.answer.selecting
 
     # ------------------------------------------------------------------------------------------------ inside
 

@@ -10,6 +10,14 @@ _FEATURE = QTextDocument.MarkdownFeature
 # HTML is shown as text, not read.
 _MARKDOWN = _FEATURE(_FEATURE.MarkdownDialectGitHub.value | _FEATURE.MarkdownNoHTML.value)
 CITATION = "citation:"
+_LINES_A_STEP = 4
+
+
+def grown(height: int, line: int) -> int:
+    """A height for text that still grows, in pixels. In steps of several lines: each step lays out the whole conversation
+    and scrolls it, which costs more than the text itself."""
+    step = _LINES_A_STEP * line
+    return -(-height // step) * step
 
 
 class Prose(QTextBrowser):
@@ -34,6 +42,7 @@ class Prose(QTextBrowser):
         self.highlighted.connect(self._say_target)
         self._shown = ""
         self._height = 0
+        self._growing = True
 
     def loadResource(self, kind: int, url: QUrl | str) -> object:
         # An image in an answer could name a file here, or a server that counts who looks.
@@ -44,6 +53,11 @@ class Prose(QTextBrowser):
             return
         self._shown = text
         self.document().setMarkdown(with_invisible_shown(text), _MARKDOWN)
+        self._fit()
+
+    def finish(self) -> None:
+        """No more comes."""
+        self._growing = False
         self._fit()
 
     def again(self) -> None:
@@ -62,6 +76,8 @@ class Prose(QTextBrowser):
     def _fit(self) -> None:
         self.document().setTextWidth(self.viewport().width())
         height = int(self.document().size().height()) + 1
+        if self._growing:
+            height = grown(height, self.fontMetrics().lineSpacing())
         if height != self._height:
             self._height = height
             self.setFixedHeight(height)

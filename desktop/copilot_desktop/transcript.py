@@ -9,10 +9,14 @@ from copilot.chat.attachments import Attachment
 from copilot.chat.thread import Message, Thread
 from copilot_desktop.message import Deeds, MessageView
 from copilot_desktop.parts import button, label
+from copilot_desktop.prose import Prose
 from copilot_desktop.theme import Colours, named
 
 PAGE = 30
 """Messages that are laid out at once; older ones come when someone asks for them."""
+
+_MOST = 40
+"""As a conversation goes on, its oldest messages give up their places: each long one takes some MB."""
 
 _AT_END_PX = 40
 
@@ -93,6 +97,8 @@ class Transcript(QScrollArea):
         self._following = self._following or follow
         if follow:
             self._to_end()
+            if len(self.views) > _MOST:
+                self._drop_oldest(len(self.views) - PAGE)
         return view
 
     def connect_editor(self, name: str) -> None:
@@ -116,6 +122,18 @@ class Transcript(QScrollArea):
         for message in reversed(self._branch[first : self._first]):
             # Behind the two at the top.
             self._column.insertWidget(2, self._view(message))
+        self.views = dict(sorted(self.views.items()))
+        self._show_first(first)
+
+    def _drop_oldest(self, count: int) -> None:
+        for number in list(self.views)[:count]:
+            view = self.views.pop(number)
+            self._column.removeWidget(view)
+            view.hide()
+            view.deleteLater()
+        self._show_first(self._first + count)
+
+    def _show_first(self, first: int) -> None:
         self._first = first
         self._earlier.setText(f"Show earlier messages ({first})")
         self._earlier.setVisible(first > 0)
@@ -141,8 +159,10 @@ class Transcript(QScrollArea):
         self._following = bar.value() >= bar.maximum() - _AT_END_PX
 
     def _busy_reading(self) -> bool:
-        pressed = QApplication.mouseButtons() != Qt.MouseButton.NoButton
-        return pressed or any(view.selecting for view in self.views.values())
+        if QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            return True
+        focus = QApplication.focusWidget()
+        return isinstance(focus, Prose) and focus.textCursor().hasSelection()
 
     def _to_end(self) -> None:
         self._following = True
