@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _measure(rounds: int) -> None:
-    from copilot_desktop.events import LetterCame, PeersSeen
+    from copilot_desktop.events import PeersSeen
     from copilot_desktop.wire import Wire
 
     from copilot.chat.exchange import Asked, Ended, Wrote
@@ -68,6 +68,12 @@ def _measure(rounds: int) -> None:
             f"{name}: p50 {statistics.median(ordered):.1f} ms, p90 {ordered[int(0.9 * len(ordered))]:.1f} ms, "
             f"worst {ordered[-1]:.1f} ms of {len(ordered)}"
         )
+
+
+def _is_letter(kind: type, event: object) -> bool:
+    from copilot_desktop.events import LetterCame
+
+    return isinstance(event, LetterCame) and isinstance(event.letter, kind)
 
 
 _left: list[object] = []

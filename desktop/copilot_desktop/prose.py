@@ -14,8 +14,8 @@ _LINES_A_STEP = 4
 
 
 def grown(height: int, line: int) -> int:
-    """A height for text that still grows, in pixels. In steps of several lines: each step lays out the whole conversation
-    and scrolls it, which costs more than the text itself."""
+    """A height for text that still grows, in pixels. In steps of several lines: each step lays out the conversation and
+    scrolls it, which costs more than the text itself."""
     step = _LINES_A_STEP * line
     return -(-height // step) * step
 
