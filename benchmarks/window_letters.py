@@ -52,11 +52,7 @@ def _measure(rounds: int) -> None:
                 "workspace/executeCommand", {"command": "slipstream.ask.explain", "arguments": [argument]}
             )
             for kind, name in ((Asked, "question"), (Wrote, "first text"), (Ended, "")):
-                _until(
-                    wire,
-                    came,
-                    lambda event, kind=kind: isinstance(event, LetterCame) and isinstance(event.letter, kind),
-                )
+                _until(wire, came, partial(_is_letter, kind))
                 # The first ones load what the later ones use.
                 if name and number >= 3:
                     times[name].append(1000 * (time.perf_counter() - begun))
