@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 
 
 def main(argv: Sequence[str] | None = None) -> int:

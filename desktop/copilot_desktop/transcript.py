@@ -161,7 +161,7 @@ class Transcript(QScrollArea):
     def _busy_reading(self) -> bool:
         if QApplication.mouseButtons() != Qt.MouseButton.NoButton:
             return True
-        focus = QApplication.focusWidget()
+        focus = self.window().focusWidget()
         return isinstance(focus, Prose) and focus.textCursor().hasSelection()
 
     def _to_end(self) -> None:

@@ -48,6 +48,9 @@ class HostThread:
 
     def _run(self) -> None:
         self.loop.run_until_complete(self._serve())
+        # Connections that were just ended are let go in the turns after it.
+        self.loop.run_until_complete(asyncio.sleep(0.1))
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
 
     async def _serve(self) -> None:
