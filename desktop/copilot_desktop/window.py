@@ -205,8 +205,8 @@ class Window(QMainWindow):
     # --------------------------------------------------------------------------------------------- what comes in
 
     def _woken(self) -> None:
-        # The first piece at once; what follows within a frame is one.
-        if not self._frame.isActive():
+        # The first piece at once; what follows within a frame is one. A ring may come after the window was closed.
+        if not self._frame.isActive() and not self.gone:
             self._on_frame()
 
     def _on_frame(self) -> None:
@@ -679,6 +679,8 @@ class Window(QMainWindow):
         self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if self.gone:
+            return
         if self.tray is not None and self.tray.isVisible() and not self._leaving:
             event.ignore()
             self.hide()
@@ -691,9 +693,9 @@ class Window(QMainWindow):
         for it in self.wire.take():
             if isinstance(it, Text):
                 self.talk.text(it.name, it.text)
+        self.gone = True
         self.talk.close()
         self.machine_page.models.close_downloads()
         self.wire.close()
         super().closeEvent(event)
-        self.gone = True
         self.closed.emit()
