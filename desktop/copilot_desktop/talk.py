@@ -63,8 +63,12 @@ class View(Protocol):
 
 
 class Queued(NamedTuple):
+    """``conversation``: where it was asked, None in a new one; ``thread`` is that conversation's."""
+
     text: str
     attachments: tuple[Attachment, ...]
+    conversation: int | None
+    thread: Thread
 
 
 @dataclass
@@ -130,7 +134,9 @@ class Talk:
         self._view.busy_changed()
 
     def open(self, conversation: int) -> None:
-        running = next((it for it in self._answers.values() if it.conversation == conversation), None)
+        # What is being written there, or waits for it, goes on in the same thread.
+        known: list[_Answer | Queued] = [*self._answers.values(), *self.queue]
+        running = next((it for it in known if it.conversation == conversation), None)
         self.conversation = conversation
         self.thread = running.thread if running is not None else self.history.thread(conversation)
         self._sync()
@@ -151,9 +157,9 @@ class Talk:
                 self._wire.stop(name)
                 self._own = None if self._own == name else self._own
         self.history.delete(conversation)
+        self.queue = [it for it in self.queue if it.conversation != conversation]
+        self._view.queue_changed()
         if self.conversation == conversation:
-            self.queue.clear()
-            self._view.queue_changed()
             self.new()
         self._view.entries_changed()
         self._view.busy_changed()
@@ -169,36 +175,37 @@ class Talk:
     def ask(self, text: str, attachments: Sequence[Attachment] = ()) -> None:
         """Ask, or wait in line while an answer is being written."""
         if self._own is not None:
-            self.queue.append(Queued(text, tuple(attachments)))
+            self.queue.append(Queued(text, tuple(attachments), self.conversation, self.thread))
             self._view.queue_changed()
             return
-        self._ask(text, tuple(attachments), self.thread.leaf)
+        self._ask(Queued(text, tuple(attachments), self.conversation, self.thread), self.thread.leaf)
 
     def edit(self, question: int, text: str) -> None:
         """Ask a question in other words; the old one stays as a version beside it."""
         if self._refuse_while_busy():
             return
         old = self.thread[question]
-        self._ask(text, old.attachments, old.parent)
+        self._ask(Queued(text, old.attachments, self.conversation, self.thread), old.parent)
 
     def regenerate(self, answer: int) -> None:
         parent = self.thread[answer].parent
-        if parent is not None and not self._refuse_while_busy():
-            self._answer(self.thread[parent])
+        if parent is not None and self.conversation is not None and not self._refuse_while_busy():
+            self._answer(self.thread[parent], self.conversation, self.thread)
 
     def go_on(self, answer: int) -> None:
         """Have an answer that broke off continued."""
         message = self.thread[answer]
-        if message.parent is None or self._refuse_while_busy():
+        if message.parent is None or self.conversation is None or self._refuse_while_busy():
             return
-        asked = self._plan(self.thread.branch(message.parent), self._room)
+        asked = self._plan(self.thread.branch(message.parent), self._room, self.conversation)
         turns: list[Turn] = [
             *asked.turns,
             {"role": "assistant", "content": message.text},
             {"role": "user", "content": _GO_ON},
         ]
         running = msgspec.structs.replace(message, state=MessageState.RUNNING, note="")
-        self._begin(running, turns, self._room, going_on=True)
+        again = _Answer(self.conversation, self.thread, running, self._room, going_on=True, pieces=[running.text])
+        self._begin(again, turns)
         self._view.thread_shown(keep_place=False)
 
     def stop(self) -> None:
@@ -224,15 +231,15 @@ class Talk:
     def planned(self, text: str, attachments: Sequence[Attachment]) -> Planned:
         """What would be asked now."""
         question = Message(id=-1, parent=None, role="user", text=text, attachments=tuple(attachments))
-        return self._plan([*self.thread.branch(), question], self._room)
+        return self._plan([*self.thread.branch(), question], self._room, self.conversation)
 
     @property
     def _room(self) -> int:
         return room_for(self.context_tokens or _UNKNOWN_CONTEXT)
 
-    def _plan(self, branch: Sequence[Message], room: int) -> Planned:
+    def _plan(self, branch: Sequence[Message], room: int, conversation: int | None) -> Planned:
         facts = [it.text for it in self.memory.facts(self.workspace)] if self.uses_memory else []
-        summary = Summary("", None) if self.conversation is None else self.history.summary(self.conversation)
+        summary = Summary("", None) if conversation is None else self.history.summary(conversation)
         return plan(branch, room, facts=facts, summary=summary)
 
     def _refuse_while_busy(self) -> bool:
@@ -240,44 +247,45 @@ class Talk:
             self._view.say("An answer is being written. Stop it first, or ask a new question: it waits its turn.")
         return self._own is not None
 
-    def _ask(self, text: str, attachments: tuple[Attachment, ...], parent: int | None) -> None:
+    def _ask(self, asked: Queued, parent: int | None) -> None:
         for name in self._beside:
             self._wire.stop(name)
         self._beside.clear()
-        if self.conversation is None:
-            self.conversation = self.history.start(self.workspace, first_words(text))
-        shown = parent == self.thread.leaf
-        question = self.history.add(self.conversation, parent, "user", text, attachments=attachments)
-        self.thread.put(question)
-        self.thread.leaf = question.id
+        conversation, thread = asked.conversation, asked.thread
+        if conversation is None:
+            conversation = self.history.start(self.workspace, first_words(asked.text))
+            if thread is self.thread:
+                self.conversation = conversation
+            self.queue = [it._replace(conversation=conversation) if it.thread is thread else it for it in self.queue]
+        shown = thread is self.thread and parent == thread.leaf
+        question = self.history.add(conversation, parent, "user", asked.text, attachments=asked.attachments)
+        thread.put(question)
+        thread.leaf = question.id
         if shown:
             self._view.message_added(question, follow=True)
-        self._answer(question, shown=shown)
-        if self.uses_memory and (fact := wished(text)) is not None:
+        self._answer(question, conversation, thread, shown=shown)
+        if self.uses_memory and (fact := wished(asked.text)) is not None:
             self._view.wish_heard(fact)
 
-    def _answer(self, question: Message, *, shown: bool = False) -> None:
-        assert self.conversation is not None
-        planned = self._plan(self.thread.branch(question.id), self._room)
-        answer = self.history.add(self.conversation, question.id, "assistant", "", state=MessageState.RUNNING)
-        self.thread.put(answer)
-        self.thread.leaf = answer.id
-        self._begin(answer, planned.turns, planned.room)
+    def _answer(self, question: Message, conversation: int, thread: Thread, *, shown: bool = False) -> None:
+        """``shown``: the question is the last that is laid out, and the answer only goes below it."""
+        planned = self._plan(thread.branch(question.id), self._room, conversation)
+        message = self.history.add(conversation, question.id, "assistant", "", state=MessageState.RUNNING)
+        thread.put(message)
+        thread.leaf = message.id
+        self._begin(_Answer(conversation, thread, message, planned.room), planned.turns)
         if shown:
-            self._view.message_added(answer, follow=True)
-        else:
+            self._view.message_added(message, follow=True)
+        elif thread is self.thread:
             self._view.thread_shown(keep_place=False)
         self._view.entries_changed()
 
-    def _begin(self, message: Message, turns: list[Turn], room: int, *, going_on: bool = False) -> None:
-        assert self.conversation is not None
+    def _begin(self, answer: _Answer, turns: list[Turn]) -> None:
         self._count += 1
         name = f"answer:{self._count}"
         self._own = name
-        self._answers[name] = _Answer(
-            self.conversation, self.thread, message, room=room, going_on=going_on, pieces=[message.text]
-        )
-        self.thread.put(message)
+        self._answers[name] = answer
+        answer.thread.put(answer.message)
         self._wire.ask(name, turns, self.answer_tokens)
         self._view.trouble_came(None)
         self._view.busy_changed()
@@ -328,9 +336,9 @@ class Talk:
         parent = answer.message.parent
         if answer.room <= _LEAST_ROOM or parent is None or answer.going_on:
             return False
-        room = max(_LEAST_ROOM, answer.room // 2)
         del self._answers[self._own or ""]
-        self._begin(answer.message, self._plan(answer.thread.branch(parent), room).turns, room)
+        answer.room = max(_LEAST_ROOM, answer.room // 2)
+        self._begin(answer, self._plan(answer.thread.branch(parent), answer.room, answer.conversation).turns)
         return True
 
     def _end(self, name: str, answer: _Answer, ended: Message) -> None:
@@ -348,7 +356,7 @@ class Talk:
                 return
             following = self.queue.pop(0)
             self._view.queue_changed()
-            self._ask(following.text, following.attachments, self.thread.leaf)
+            self._ask(following, following.thread.leaf)
             return
         if ended.state is MessageState.DONE and self.names:
             self._name(answer)
@@ -379,7 +387,7 @@ class Talk:
 
     def _summarise(self, answer: _Answer) -> None:
         branch = answer.thread.branch()
-        planned = self._plan(branch[:-1], self._room) if len(branch) > 1 else None
+        planned = self._plan(branch[:-1], self._room, answer.conversation) if len(branch) > 1 else None
         if planned is None or (planned.share < 0.75 and not planned.dropped):
             return
         before = self.history.summary(answer.conversation)

@@ -137,6 +137,22 @@ def test_a_question_asked_meanwhile_waits_its_turn(host: HostThread, desk: Desk)
     assert not desk.window.queue_bar.isVisible()
 
 
+def test_what_waits_is_asked_where_it_was_written(host: HostThread, desk: Desk) -> None:
+    host.engine.ignore_limit = True
+    desk.ask("first")
+    desk.until(lambda: "beta" in desk.seen())
+    desk.ask("second")
+    desk.window.new_conversation()
+    desk.ask("elsewhere")
+    host.engine.ignore_limit = False
+    desk.window.stop()
+    desk.until(lambda: desk.answered() and not desk.window.talk.queue and len(desk.texts()) == 2)
+    assert desk.texts() == ["elsewhere", "alpha beta gamma"]
+    desk.window.open_conversation(1)
+    assert desk.texts()[0] == "first"
+    assert desk.texts()[2:] == ["second", "alpha beta gamma"]
+
+
 def test_regenerating_adds_a_version_and_arrows_choose(host: HostThread, desk: Desk) -> None:
     desk.ask("q")
     desk.until(desk.answered)
