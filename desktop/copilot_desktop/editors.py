@@ -23,7 +23,8 @@ from copilot.serve.api import Peer
 from copilot_desktop.wire import Wire
 
 ANSWER_SECONDS = 10.0
-Answered: TypeAlias = Callable[[Looked | Proposed | Done | Failed], None]
+Answer: TypeAlias = Looked | Proposed | Done | Failed
+Answered: TypeAlias = Callable[[Answer], None]
 _NOBODY = Failed(
     request="",
     message="No editor is connected.",

@@ -17,19 +17,11 @@ from copilot.chat.history import History, Summary
 from copilot.chat.memory import Memory, wished
 from copilot.chat.planning import ANSWER_TOKENS, Planned, plan, room_for
 from copilot.chat.question import Turn
-from copilot.chat.shortening import (
-    SUMMARY_TOKENS,
-    TITLE_TOKENS,
-    first_words,
-    summary_turns,
-    title_of,
-    title_turns,
-    to_summarise,
-)
+from copilot.chat.shortening import first_words
 from copilot.chat.thread import Message, MessageState, Thread
-from copilot.client.host import HostClient
 from copilot.errors import SlipstreamError
 from copilot_desktop.events import AnswerOver, Came
+from copilot_desktop.naming import Naming
 from copilot_desktop.wire import Wire
 
 _UNKNOWN_CONTEXT = 4096
@@ -114,7 +106,7 @@ class Talk:
         self._answers: dict[str, _Answer] = {}
         self._own: str | None = None
         self._count = 0
-        self._beside: set[str] = set()
+        self._naming = Naming(wire)
 
     # --------------------------------------------------------------------------------------------- what is shown
 
@@ -248,9 +240,7 @@ class Talk:
         return self._own is not None
 
     def _ask(self, asked: Queued, parent: int | None) -> None:
-        for name in self._beside:
-            self._wire.stop(name)
-        self._beside.clear()
+        self._naming.stop()
         conversation, thread = asked.conversation, asked.thread
         if conversation is None:
             conversation = self.history.start(self.workspace, first_words(asked.text))
@@ -359,8 +349,10 @@ class Talk:
             self._ask(following, following.thread.leaf)
             return
         if ended.state is MessageState.DONE and self.names:
-            self._name(answer)
-            self._summarise(answer)
+            branch = answer.thread.branch()
+            self._naming.name(self.history, answer.conversation, branch)
+            planned = self._plan(branch[:-1], self._room, answer.conversation)
+            self._naming.summarise(self.history, answer.conversation, branch, planned, self._room)
 
     def close(self) -> None:
         """Keep what was written so far."""
@@ -375,53 +367,12 @@ class Talk:
             )
         self._answers.clear()
 
-    # -------------------------------------------------------------------------------------- titles and summaries
-
-    def _name(self, answer: _Answer) -> None:
-        entry = self.history.entry(answer.conversation)
-        if entry is None or entry.named:
-            return
-        branch = answer.thread.branch()
-        turns = title_turns(branch[0].text, branch[-1].text)
-        self._ask_beside(f"title:{answer.conversation}", turns, TITLE_TOKENS)
-
-    def _summarise(self, answer: _Answer) -> None:
-        branch = answer.thread.branch()
-        planned = self._plan(branch[:-1], self._room, answer.conversation) if len(branch) > 1 else None
-        if planned is None or (planned.share < 0.75 and not planned.dropped):
-            return
-        before = self.history.summary(answer.conversation)
-        older = to_summarise(branch, before.upto)
-        if older:
-            turns = summary_turns(before.text, older, self._room // 2)
-            self._ask_beside(f"summary:{answer.conversation}:{older[-1].id}", turns, SUMMARY_TOKENS)
-
-    def _ask_beside(self, name: str, turns: list[Turn], tokens: int) -> None:
-        async def whole(client: HostClient) -> str:
-            return "".join([piece async for piece in client.chat(turns, max_tokens=tokens, temperature=0.0)])
-
-        self._beside.add(name)
-        self._wire.call(name, whole)
-
     def came(self, event: Came) -> bool:
         """Whether it was something of this."""
-        kind, _, rest = event.name.partition(":")
-        if kind not in {"title", "summary"}:
-            return False
-        self._beside.discard(event.name)
-        if event.error is not None or not isinstance(event.value, str):
-            return True
-        conversation, _, upto = rest.partition(":")
-        if kind == "title":
-            title = title_of(event.value)
-            entry = self.history.entry(int(conversation))
-            if title is not None and entry is not None and not entry.named:
-                self.history.rename(int(conversation), title)
-                self._view.entries_changed()
-        elif event.value.strip():
-            self.history.summarise(int(conversation), Summary(event.value.strip(), int(upto)))
+        mine = self._naming.came(self.history, event)
+        if mine:
             self._view.entries_changed()
-        return True
+        return mine
 
     # ----------------------------------------------------------------------------------- asked in an editor
 

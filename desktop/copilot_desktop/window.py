@@ -1,41 +1,41 @@
 """The window: its parts side by side, and what passes between them. Drained once a frame, so a burst costs one."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePath
 
-from PySide6.QtCore import QObject, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QGuiApplication, QIcon
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QIcon
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
     QInputDialog,
     QLabel,
     QMainWindow,
-    QMessageBox,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from copilot.chat.attachments import Attachment
 from copilot.chat.database import moved_aside, opened, opened_in_memory
-from copilot.chat.exchange import Asked, Done, Ended, Failed, Looked, Now, Proposed, Review, Wrote
+from copilot.chat.exchange import Asked, Ended, Now, Review, Stop, Wrote
 from copilot.chat.history import History
 from copilot.chat.memory import Memory
-from copilot.chat.planning import ANSWER_TOKENS
 from copilot.chat.thread import Message, MessageState
 from copilot.client.host import HostClient
 from copilot.config.settings import Settings
 from copilot.errors import SlipstreamError
 from copilot.safety.invisible import with_invisible_shown
-from copilot.serve.api import HostStatus, PromptData
+from copilot.serve.api import HostStatus
 from copilot_desktop import mentions
 from copilot_desktop.actions import Actions
+from copilot_desktop.attaching import Attaching
 from copilot_desktop.banner import Banner, notice_of
 from copilot_desktop.bars import QueueBar, WishBar
 from copilot_desktop.code_card import CodeCard
 from copilot_desktop.composer import Composer
+from copilot_desktop.editing import Editing
 from copilot_desktop.editors import Editors
 from copilot_desktop.entry import ICON
 from copilot_desktop.events import (
@@ -50,14 +50,13 @@ from copilot_desktop.events import (
     Waiting,
 )
 from copilot_desktop.keeping import LEAST_ZOOM, MOST_ZOOM, Keeping
+from copilot_desktop.kept import Kept
+from copilot_desktop.links import ask_about
 from copilot_desktop.machine import MachinePage
 from copilot_desktop.memory_page import MemoryPage
-from copilot_desktop.mention import Mention
 from copilot_desktop.message import Deeds, MessageView
 from copilot_desktop.parts import button
-from copilot_desktop.reading import Reading
 from copilot_desktop.review import ReviewPage
-from copilot_desktop.saving import save_conversation
 from copilot_desktop.sidebar import Choices, Sidebar
 from copilot_desktop.talk import Talk
 from copilot_desktop.theme import colours_for, dress, named
@@ -70,7 +69,6 @@ _TICK_MS = 1_000
 _SAY_MS = 8_000
 # What a question runs into where there is no host.
 _GONE = frozenset({"host_lost", "host_not_there", "host_not_started", "host_silent"})
-_WEB = ("http://", "https://")
 
 
 class _Bell(QObject):
@@ -92,7 +90,6 @@ class Window(QMainWindow):
         self._history_file = history_file
         self._status: HostStatus | None = None
         self._trouble: SlipstreamError | None = None
-        self._reviews: dict[str, str] = {}
         self._leaving = False
         self.gone = False
         """Closed for good."""
@@ -111,6 +108,8 @@ class Window(QMainWindow):
         self.talk = Talk(History(database), Memory(database), self.wire, self)
         self.talk.stop_in_editor = self._stop_in_editor
         self.talk.uses_memory = self.keeping.uses_memory
+        self.chat_page = named(QWidget(), "page")
+        self.composer = Composer()
         self._lay_out()
         self.tray: Tray | None = None
         if available():
@@ -134,57 +133,66 @@ class Window(QMainWindow):
         self.wire.start()
 
     def _lay_out(self) -> None:
+        self.editing = Editing(
+            self,
+            self.editors,
+            say=self.say,
+            look=self._look_at_review,
+            over=lambda: self.show_page(self.chat_page),
+        )
         deeds = Deeds(
-            insert=self.insert,
-            apply=self.propose,
-            open_at=self._open_at,
-            follow=self._ask_about_link,
-            look_at=self._look_at,
+            insert=self.editing.insert,
+            apply=self.editing.propose,
+            open_at=self.editing.open_at,
+            follow=partial(ask_about, self),
+            look_at=self.editing.look_at,
             regenerate=self.talk.regenerate,
             go_on=self.talk.go_on,
             edit=self.edit_question,
             show_version=self.talk.show_version,
         )
         self.transcript = Transcript(self.colours, deeds)
-        self.composer = Composer()
         self.composer.asked.connect(self.ask)
         self.composer.stopped.connect(self.stop)
-        self.composer.wanted.connect(self.attach)
-        self.composer.searched.connect(self._search_mentions)
-        self.composer.changed.connect(self._show_plan)
-        self.composer.looked_at.connect(self._look_at)
-        self.composer.prompt_wanted.connect(self.show_prompt)
+        self.attaching = Attaching(
+            self, self.composer, talk=self.talk, editors=self.editors, wire=self.wire, say=self.say
+        )
+        self.attaching.folder = self.keeping.workspace
+        self.composer.wanted.connect(self.attaching.attach)
+        self.composer.searched.connect(self.attaching.search)
+        self.composer.changed.connect(self.attaching.show_plan)
+        self.composer.looked_at.connect(self.editing.look_at)
+        self.composer.prompt_wanted.connect(self.attaching.show_prompt)
         self.queue_bar = QueueBar(self._take_back, self._drop_queued)
         self.wish_bar = WishBar(self._keep_fact)
-        chat = named(QWidget(), "page")
-        column = QVBoxLayout(chat)
+        column = QVBoxLayout(self.chat_page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self.transcript, 1)
         for widget in (self.wish_bar, self.queue_bar, self.composer):
             column.addWidget(widget)
-        self.review_page = ReviewPage(self.colours, self._decide)
+        self.review_page = ReviewPage(self.colours, self.editing.decide)
         self.machine_page = MachinePage(self.wire, self._settings, self.colours, self.trouble_came)
         self.memory_page = MemoryPage(self.talk.memory, enabled=self.keeping.uses_memory, changed=self._memory_changed)
         self.pages = QStackedWidget()
-        for page in (chat, self.review_page, self.machine_page, self.memory_page):
+        for page in (self.chat_page, self.review_page, self.machine_page, self.memory_page):
             self.pages.addWidget(page)
-        self.chat_page = chat
         self.banner = Banner(self._do)
         main = named(QWidget(), "page")
         right = QVBoxLayout(main)
         right.setContentsMargins(6, 6, 6, 0)
         right.addWidget(self.banner)
         right.addWidget(self.pages, 1)
+        self.kept = Kept(self, self.talk, self.say, self.entries_changed)
         self.sidebar = Sidebar(
             self.talk.history,
             Choices(
                 new=self.new_conversation,
                 open=self.open_conversation,
-                rename=self.rename,
-                pin=self._pin,
-                export=self.export,
-                delete=self.delete,
+                rename=self.kept.rename,
+                pin=self.kept.pin,
+                export=self.kept.export,
+                delete=self.kept.delete,
             ),
         )
         self.sidebar.add_page(button("Models and machine", lambda: self.show_page(self.machine_page), name="flat"))
@@ -244,7 +252,7 @@ class Window(QMainWindow):
             self._trouble = None
         if status is not None and status.context_tokens and status.context_tokens != self.talk.context_tokens:
             self.talk.context_tokens = status.context_tokens
-            self._show_plan()
+            self.attaching.show_plan()
         self.machine_page.see(status)
         self._show_notice()
 
@@ -266,19 +274,9 @@ class Window(QMainWindow):
                 self.editors.answered(letter)
 
     def _came(self, event: Came) -> None:
-        if self.talk.came(event) or self.machine_page.came(event):
+        if self.talk.came(event) or self.machine_page.came(event) or self.attaching.came(event, self.colours):
             return
-        kind, _, rest = event.name.partition(":")
-        if kind == "mentions" and event.value is not None:
-            self.composer.offer(rest, event.value)
-        elif kind == "attach":
-            if isinstance(event.value, Attachment):
-                self.composer.attach(event.value)
-            elif event.error is not None:
-                self.say(str(event.error))
-        elif kind == "prompt":
-            self._prompt_came(event)
-        elif kind == "start" and event.error is not None:
+        if event.name == "start" and event.error is not None:
             self.trouble_came(event.error)
 
     # -------------------------------------------------------------------------------------------------- the talk
@@ -329,7 +327,7 @@ class Window(QMainWindow):
     def thread_shown(self, *, keep_place: bool) -> None:
         self.transcript.show_thread(self.talk.thread, keep_place=keep_place)
         self.sidebar.refresh(self.talk.conversation)
-        self._show_plan()
+        self.attaching.show_plan()
 
     def message_added(self, message: Message, *, follow: bool) -> None:
         self.transcript.add(message, follow=follow)
@@ -348,7 +346,7 @@ class Window(QMainWindow):
             view.show_versions(self.talk.thread.versions(message.id))
         if message.state is not MessageState.STOPPED:
             self.come_to_notice()
-        self._show_plan()
+        self.attaching.show_plan()
 
     def message_waits(self, message: int, position: int) -> None:
         view = self.transcript.views.get(message)
@@ -369,7 +367,9 @@ class Window(QMainWindow):
         self.wish_bar.ask(fact, workspace=bool(self.talk.workspace))
 
     def review_came(self, editor: str, review: Review) -> None:
-        self._reviews[review.name] = editor
+        self.editing.review(editor, review)
+
+    def _look_at_review(self, review: Review) -> None:
         self.review_page.show_review(review)
         self.show_page(self.review_page)
 
@@ -391,204 +391,29 @@ class Window(QMainWindow):
     def _drop_queued(self, index: int) -> None:
         self.talk.unqueue(index)
 
-    # ----------------------------------------------------------------------------------------- the list of them
+    # ------------------------------------------------------------------------------------------------ the editor
 
-    def rename(self, conversation: int) -> None:
-        entry = self.talk.history.entry(conversation)
-        if entry is None:
-            return
-        title, agreed = QInputDialog.getText(self, "Rename", "Title:", text=entry.title)
-        if agreed and title.strip():
-            self.talk.history.rename(conversation, title)
-            self.entries_changed()
+    def _editor_changed(self) -> None:
+        name = self.editors.name
+        self.talk.workspace = self.attaching.root
+        self.memory_page.show_workspace(self.attaching.root)
+        self.transcript.connect_editor(name)
+        self.composer.suggest(mentions.of_editor(self.editors.now))
+        folder = PurePath(self.attaching.root).name if self.attaching.root else "no folder"
+        self.editor_words.setText(f"{with_invisible_shown(name) or 'no editor'} · {with_invisible_shown(folder)}")
 
-    def _pin(self, conversation: int, pinned: bool) -> None:
-        self.talk.history.pin(conversation, pinned=pinned)
-        self.entries_changed()
-
-    def export(self, conversation: int) -> None:
-        entry = self.talk.history.entry(conversation)
-        if entry is None:
-            self.say("There is nothing to export yet.")
-            return
-        name = "".join(char if char.isalnum() or char in " -_" else "-" for char in entry.title).strip() or "chat"
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Export the conversation", f"{name}.md", "Markdown (*.md);;JSON, with all versions (*.json)"
-        )
-        if path:
-            try:
-                save_conversation(self.talk.history, entry, Path(path))
-            except OSError as error:
-                self.say(f"It was not saved: {error.strerror}.")
-            else:
-                self.say(f"Saved as {path}.")
-
-    def delete(self, conversation: int) -> None:
-        entry = self.talk.history.entry(conversation)
-        if entry is None:
-            return
-        words = f"Delete “{with_invisible_shown(entry.title)}”? It cannot be brought back."
-        if QMessageBox.question(self, "Delete a conversation", words) is QMessageBox.StandardButton.Yes:
-            self.talk.delete(conversation)
-
-    def show_summary(self) -> None:
-        if self.talk.conversation is None or not self.talk.history.summary(self.talk.conversation).text:
-            self.say("There is no summary: the whole conversation still fits into the model's window.")
-            return
-        reading = Reading(self, "Summary", "This stands for the older part of the conversation in the next question.")
-        reading.show_text(self.talk.history.summary(self.talk.conversation).text)
-        reading.open()
-
-    # ---------------------------------------------------------------------------------------------- attachments
-
-    @property
-    def root(self) -> str:
-        """The folder whose files an @ means."""
-        return self.editors.workspace or self.keeping.workspace
+    def _stop_in_editor(self, editor: str, stream: str) -> None:
+        self.wire.send(editor, Stop(stream=stream))
 
     def choose_workspace(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "The folder whose files @ means", self.root)
+        folder = QFileDialog.getExistingDirectory(self, "The folder whose files @ means", self.attaching.root)
         if folder:
             self.use_folder(folder)
 
     def use_folder(self, folder: str) -> None:
         """Where no editor says otherwise."""
-        self.keeping.workspace = folder
+        self.keeping.workspace = self.attaching.folder = folder
         self._editor_changed()
-
-    def attach(self, mention: Mention) -> None:
-        root = self.root
-        if mention.kind in {"current", "selection", "problems", "open"}:
-            what = "file" if mention.kind == "current" else mention.kind
-            self.editors.look(what, self._looked, mention.key)
-        else:
-            self.wire.work(f"attach:{mention.kind}:{mention.key}", lambda _report: mentions.attached(root, mention))
-
-    def _looked(self, answer: Looked | Proposed | Done | Failed) -> None:
-        if isinstance(answer, Looked):
-            for it in answer.attachments:
-                self.composer.attach(it)
-            if not answer.attachments:
-                self.say("The editor has nothing of that.")
-        elif isinstance(answer, Failed):
-            self._failed(answer)
-
-    def _search_mentions(self, word: str) -> None:
-        root, now = self.root, self.editors.now
-        self.composer.offer(word, mentions.fixed(now, word, workspace=bool(root)))
-        if root:
-            self.wire.work(f"mentions:{word}", lambda _report: mentions.searched(root, word, now))
-
-    def _look_at(self, attachment: Attachment) -> None:
-        reading = Reading(self, with_invisible_shown(attachment.origin))
-        reading.show_text(attachment.text)
-        reading.open()
-
-    def _show_plan(self) -> None:
-        text = self.composer.text
-        if not text and not self.composer.attachments:
-            self.composer.show_plan(None)
-        else:
-            self.composer.show_plan(self.talk.planned(text, self.composer.attachments))
-
-    def show_prompt(self) -> None:
-        """Exactly what the model would be asked, as its tokenizer counts it."""
-        turns = self.talk.planned(self.composer.text or "…", self.composer.attachments).turns
-        self._prompt = Reading(self, "Prompt", "Asking the engine host…")
-        self._prompt.show_text("\n\n".join(f"[{turn['role']}]\n{turn['content']}" for turn in turns))
-        self._prompt.open()
-        self.wire.call("prompt", lambda client: client.prompt(turns, max_tokens=ANSWER_TOKENS))
-
-    def _prompt_came(self, event: Came) -> None:
-        if isinstance(event.value, PromptData):
-            self._prompt.show_prompt(event.value, self.colours)
-        elif event.error is not None:
-            self._prompt.note.setText(
-                f"{event.error.message} These are the messages; the model's own tokens around them are not known."
-            )
-
-    # ------------------------------------------------------------------------------------------------ the editor
-
-    def _editor_changed(self) -> None:
-        name = self.editors.name
-        self.talk.workspace = self.root
-        self.memory_page.show_workspace(self.root)
-        self.transcript.connect_editor(name)
-        self.composer.suggest(mentions.of_editor(self.editors.now))
-        folder = PurePath(self.root).name if self.root else "no folder"
-        self.editor_words.setText(f"{with_invisible_shown(name) or 'no editor'} · {with_invisible_shown(folder)}")
-
-    def insert(self, code: str) -> None:
-        self.editors.insert(code, self._inserted)
-
-    def _inserted(self, answer: Looked | Proposed | Done | Failed) -> None:
-        if isinstance(answer, Failed):
-            self._failed(answer)
-        else:
-            self.say(f"Inserted in {self.editors.name}.")
-
-    def propose(self, code: str) -> None:
-        """Where the code belongs in the file, as a change to look at."""
-        editor = self.editors.current
-
-        def proposed(answer: Looked | Proposed | Done | Failed) -> None:
-            if isinstance(answer, Proposed):
-                self.review_came(editor, answer.review)
-            elif isinstance(answer, Failed):
-                self._failed(answer)
-
-        self.editors.propose(code, proposed)
-
-    def _decide(self, review: Review, chosen: tuple[int, ...]) -> None:
-        editor = self._reviews.get(review.name, "")
-
-        def applied(answer: Looked | Proposed | Done | Failed) -> None:
-            if isinstance(answer, Failed):
-                self._failed(answer)
-                return
-            self._reviews.pop(review.name, None)
-            self.say(f"Applied in {self.editors.name}." if chosen else "Discarded.")
-            self.show_page(self.chat_page)
-
-        if not chosen:
-            self.show_page(self.chat_page)
-        self.editors.apply(review.name, chosen, applied, editor)
-
-    def _open_at(self, attachment: Attachment, line: int) -> None:
-        if not attachment.uri:
-            self._look_at(attachment)
-            return
-
-        def opened_there(answer: Looked | Proposed | Done | Failed) -> None:
-            if isinstance(answer, Failed):
-                self._failed(answer)
-
-        self.editors.open(attachment.uri, line, opened_there)
-
-    def _stop_in_editor(self, editor: str, stream: str) -> None:
-        from copilot.chat.exchange import Stop
-
-        self.wire.send(editor, Stop(stream=stream))
-
-    def _failed(self, answer: Failed) -> None:
-        self.say(f"{answer.message} {answer.hint}".strip())
-
-    def _ask_about_link(self, target: str) -> None:
-        """A link is text of the model's: someone reads where it leads before anything is opened."""
-        box = QMessageBox(self)
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setWindowTitle("A link in the answer")
-        shown = with_invisible_shown(target)
-        if not target.startswith(_WEB):
-            box.setText(f"The answer links to\n\n{shown}\n\nwhich is no web address, so it is not opened.")
-            box.setStandardButtons(QMessageBox.StandardButton.Close)
-            box.open()
-            return
-        box.setText(f"Open this address in your browser?\n\n{shown}")
-        box.setStandardButtons(QMessageBox.StandardButton.Open | QMessageBox.StandardButton.Cancel)
-        box.setDefaultButton(QMessageBox.StandardButton.Cancel)
-        box.accepted.connect(lambda: QDesktopServices.openUrl(QUrl(target)))
-        box.open()
 
     # ---------------------------------------------------------------------------------------------- the rest
 
@@ -599,7 +424,7 @@ class Window(QMainWindow):
 
     def _memory_changed(self, enabled: bool) -> None:
         self.keeping.uses_memory = self.talk.uses_memory = enabled
-        self._show_plan()
+        self.attaching.show_plan()
 
     def _show_notice(self) -> None:
         self.banner.show_notice(notice_of(self._status, self._trouble, self._settings.model.completion))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from copilot_desktop.code_card import CodeCard
+from copilot_desktop.links import ask_about
 from copilot_desktop.prose import Prose
 from copilot_desktop.single import Door
 from PySide6.QtCore import QMimeData, Qt
@@ -294,14 +295,14 @@ def test_what_the_model_writes_is_only_text(host: HostThread, desk: Desk, home: 
 
 def test_links_say_where_they_lead_and_ask(host: HostThread, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     visited: list[str] = []
-    monkeypatch.setattr("copilot_desktop.window.QDesktopServices.openUrl", lambda url: visited.append(url.toString()))
-    desk.window._ask_about_link("https://example.org/\u202egnp.exe")
+    monkeypatch.setattr("copilot_desktop.links.QDesktopServices.openUrl", lambda url: visited.append(url.toString()))
+    ask_about(desk.window, "https://example.org/\u202egnp.exe")
     (box,) = desk.window.findChildren(QMessageBox)
     assert "https://example.org/⟨U+202E⟩gnp.exe" in box.text()
     assert visited == []
     box.accept()
     assert len(visited) == 1
-    desk.window._ask_about_link("file:///etc/passwd")
+    ask_about(desk.window, "file:///etc/passwd")
     box = desk.window.findChildren(QMessageBox)[-1]
     assert "not opened" in box.text()
     box.accept()
@@ -372,10 +373,12 @@ def test_the_gauge_says_what_will_be_dropped_first(desk: Desk) -> None:
 
 def test_the_exact_prompt_can_be_read(desk: Desk) -> None:
     QTest.keyClicks(desk.window.composer.edit, "a very special question")
-    desk.window.show_prompt()
-    desk.until(lambda: "tokens are read" in desk.window._prompt.note.text())
-    assert "a very special question" in desk.window._prompt.text.toPlainText()
-    desk.window._prompt.reject()
+    desk.window.attaching.show_prompt()
+    prompt = desk.window.attaching.prompt
+    assert prompt is not None
+    desk.until(lambda: "tokens are read" in prompt.note.text())
+    assert "a very special question" in prompt.text.toPlainText()
+    prompt.reject()
 
 
 # --------------------------------------------------------------------------------------- reading undisturbed
@@ -445,7 +448,7 @@ def test_conversations_are_found_named_pinned_exported_and_deleted(
     desk.ask("about lexers")
     desk.until(lambda: all(it.named for it in window.talk.history.entries()))
     monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("My lexers", True))
-    window.rename(2)
+    window.kept.rename(2)
     QTest.keyClicks(window.sidebar.search, "parsers")
     assert window.sidebar.list.count() == 1
     assert "about parsers" in window.sidebar.list.item(0).text()
@@ -454,11 +457,11 @@ def test_conversations_are_found_named_pinned_exported_and_deleted(
     assert window.sidebar.list.item(0).text().startswith("★ ")
     for name in ("talk.md", "talk.json"):
         monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, name=name: (str(home / name), ""))
-        window.export(2)
+        window.kept.export(2)
     assert (home / "talk.md").read_text().startswith("# My lexers\n")
     assert json.loads((home / "talk.json").read_text())["messages"][0]["text"] == "about lexers"
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
-    window.delete(2)
+    window.kept.delete(2)
     assert [it.id for it in window.talk.history.entries()] == [1]
     assert window.talk.conversation is None
     assert b"lexers" not in b"".join(it.read_bytes() for it in home.glob("conversations.sqlite*"))
@@ -469,7 +472,7 @@ def test_deleting_what_is_being_written_stops_it(host: HostThread, desk: Desk, m
     desk.ask("q")
     desk.until(lambda: "beta" in desk.seen())
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
-    desk.window.delete(1)
+    desk.window.kept.delete(1)
     desk.until(lambda: host.engine.busy == 0)
     assert desk.answered()
     assert desk.window.talk.history.entries() == []
