@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from copilot.chat.wording import clipped, fenced
-
 
 class AttachmentKind(StrEnum):
     FILE = "file"
@@ -55,6 +53,9 @@ def rendered(attachments: Sequence[Attachment], room: int) -> str:
     """For a prompt, in at most about ``room`` characters: short ones whole, the rest shares what is left."""
     if not attachments:
         return ""
+    # Not at the top: the language server imports the shapes of letters at its start, and renders nothing.
+    from copilot.chat.wording import clipped, fenced
+
     left = room
     texts: dict[int, str] = {}
     for rest, (at, it) in enumerate(sorted(enumerate(attachments), key=lambda pair: len(pair[1].text))):
