@@ -39,7 +39,8 @@ local function without_versions(edit)
   edit = vim.deepcopy(edit)
   for _, change in ipairs(edit.documentChanges or {}) do
     if change.textDocument then
-      change.textDocument.version = vim.NIL
+      -- Not vim.NIL: Neovim compares it as a number, and fails.
+      change.textDocument.version = nil
     end
   end
   return edit
