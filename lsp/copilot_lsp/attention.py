@@ -38,6 +38,11 @@ class Attention:
         self.problems = tuple(problems)
         self._moved()
 
+    def found(self, problems: Sequence[Any]) -> None:
+        """What is wrong in the file that is looked at."""
+        self.problems = tuple(problems)
+        self._moved()
+
     def edited(self, uri: str, changes: Sequence[Change], encoding: PositionEncoding) -> None:
         """The caret is behind what was written last."""
         caret = None

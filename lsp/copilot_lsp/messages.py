@@ -139,10 +139,15 @@ class DidCloseParams(Wire, frozen=True):
 
 
 class DidMoveCaretParams(Wire, frozen=True):
-    """``slipstream/didMoveCaret``, a notification of our own: the caret came to rest, or a file was opened there."""
+    """``slipstream/didMoveCaret``, a notification of our own: the caret came to rest, or a file was opened there.
+
+    ``selection`` and ``diagnostics`` of the file, where the client tells of them: what a companion window offers.
+    """
 
     text_document: DocumentId
     position: Position
+    selection: Range | None = None
+    diagnostics: tuple[Any, ...] | None = None
 
 
 class DidSaveParams(Wire, frozen=True):

@@ -136,7 +136,13 @@ class Server(LanguageServer):
             self.companion.attention.edited(uri, changes, self.documents.encoding)
 
     def _caret_moved(self, params: messages.DidMoveCaretParams) -> None:
-        self.companion.attention.at(params.text_document.uri, params.position)
+        uri, attention = params.text_document.uri, self.companion.attention
+        if params.selection is None:
+            attention.at(uri, params.position)
+        else:
+            attention.on(uri, params.selection, attention.problems if uri == attention.uri else ())
+        if params.diagnostics is not None:
+            attention.found(params.diagnostics)
         self.inline.moved(params)
 
     def _missed(self, params: object) -> None:

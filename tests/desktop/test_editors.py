@@ -184,6 +184,22 @@ def test_places_in_an_answer_open_in_the_editor(host: HostThread, both: Both) ->
     both.until(lambda: both.nvim.cursor[0] == 10)
 
 
+def test_what_is_selected_and_what_is_wrong_in_the_editor_is_offered(host: HostThread, both: Both) -> None:
+    window = both.window
+    both.nvim.lua(
+        "vim.diagnostic.set(vim.api.nvim_create_namespace('t'), 0, "
+        "{{lnum = 5, col = 4, message = 'path is no Path', source = 'checker'}})"
+    )
+    both.nvim.type("5GVj")
+    both.until(lambda: [it.title for it in window.composer.suggested] == ["store.py:5-6", "1 problem", "store.py"])
+    for words in ("+ store.py:5-6", "+ 1 problem"):
+        count = len(window.composer.attachments)
+        click(next(it for it in window.composer.findChildren(QPushButton) if it.text() == words))
+        both.until(lambda count=count: len(window.composer.attachments) == count + 1)  # type: ignore[misc]
+    assert window.composer.attachments[0].text == "\n".join(TEXT.split("\n")[4:6])
+    assert window.composer.attachments[1].text == "line 6: checker: path is no Path"
+
+
 def test_without_an_editor_the_buttons_say_why(host: HostThread, both: Both) -> None:
     both.answer(host, "code?", "```py\nx\n```")
     card = both.window.last_code()

@@ -152,7 +152,38 @@ local function ask_soon()
   end))
 end
 
---- The caret stays here without an edit: the server may read ahead.
+--- What is selected, as a range of the protocol; nil where nothing is.
+local function selection(buffer, encoding)
+  local mode = vim.fn.mode()
+  if mode ~= "v" and mode ~= "V" and mode ~= "\22" then
+    return nil
+  end
+  local from, to = vim.fn.getpos("v"), vim.fn.getpos(".")
+  if to[2] < from[2] or (to[2] == from[2] and to[3] < from[3]) then
+    from, to = to, from
+  end
+  local first, last = from[3] - 1, to[3] - 1
+  if mode == "V" then
+    first, last = 0, math.max(0, #vim.fn.getline(to[2]) - 1)
+  end
+  return vim.lsp.util.make_given_range_params({ from[2], first }, { to[2], last }, buffer, encoding).range
+end
+
+--- What is wrong in the file, as diagnostics of the protocol, the first few.
+local function problems(buffer)
+  local found = {}
+  for _, it in ipairs(vim.diagnostic.get(buffer)) do
+    if #found == 20 then
+      break
+    end
+    local start = { line = it.lnum, character = it.col }
+    local stop = { line = it.end_lnum or it.lnum, character = it.end_col or it.col }
+    found[#found + 1] = { range = { start = start, ["end"] = stop }, message = it.message, source = it.source }
+  end
+  return found
+end
+
+--- The caret stays here without an edit: the server may read ahead, and a companion window offers what is here.
 local function rest_soon()
   rest_timer:stop()
   rest_timer:start(config.values.rest_ms, 0, vim.schedule_wrap(function()
@@ -161,6 +192,8 @@ local function rest_soon()
     local experimental = server and server.server_capabilities.experimental
     if server and client.wanted(here.buffer) and experimental and experimental.slipstream then
       local params = vim.lsp.util.make_position_params(0, server.offset_encoding)
+      params.selection = selection(here.buffer, server.offset_encoding)
+      params.diagnostics = problems(here.buffer)
       client.tell(server, "slipstream/didMoveCaret", params)
     end
   end))
