@@ -12,10 +12,10 @@ from copilot_desktop.parts import button, label
 from copilot_desktop.prose import Prose
 from copilot_desktop.theme import Colours, named
 
-PAGE = 30
+PAGE = 20
 """Messages that are laid out at once; older ones come when someone asks for them."""
 
-_MOST = 40
+_MOST = 26
 """As a conversation goes on, its oldest messages give up their places: each long one takes some MB."""
 
 _AT_END_PX = 40

@@ -428,11 +428,11 @@ def test_a_long_conversation_opens_at_its_end_and_pages_back(desk: Desk) -> None
     for at in range(100):
         parent = history.add(number, parent, "user" if at % 2 == 0 else "assistant", f"message {at}").id
     desk.window.open_conversation(number)
-    assert len(desk.window.transcript.views) == 30
-    assert desk.window.transcript._earlier.text() == "Show earlier messages (70)"
+    assert len(desk.window.transcript.views) == 20
+    assert desk.window.transcript._earlier.text() == "Show earlier messages (80)"
     click(desk.window.transcript._earlier)
-    assert len(desk.window.transcript.views) == 60
-    assert min(desk.window.transcript.views) == 41
+    assert len(desk.window.transcript.views) == 40
+    assert min(desk.window.transcript.views) == 61
 
 
 # ------------------------------------------------------------------------------------------------- keeping
