@@ -26,7 +26,7 @@ def history(file: Path) -> History:
 
 
 def talk(history: History, question: str, answer: str, title: str = "A talk") -> int:
-    number = history.start("/work/p", title)
+    number = history.start("/projects/p", title)
     asked = history.add(number, None, "user", question)
     history.add(number, asked.id, "assistant", answer)
     return number
@@ -37,7 +37,7 @@ def everything(file: Path) -> bytes:
 
 
 def test_what_was_said_is_there_when_the_file_is_opened_again(history: History, file: Path) -> None:
-    number = history.start("/work/p", "First")
+    number = history.start("/projects/p", "First")
     source = Attachment(kind=AttachmentKind.FILE, label="a.py", text="x = 1", path="a.py", uri="u")
     asked = history.add(number, None, "user", "What is x? é🦀", attachments=(source,))
     answer = history.add(number, asked.id, "assistant", "", state=MessageState.RUNNING)
@@ -208,7 +208,7 @@ def test_two_windows_may_write_at_once(file: Path) -> None:
 
 
 def test_an_export_can_be_read(history: History) -> None:
-    number = history.start("/work/p", "On reading")
+    number = history.start("/projects/p", "On reading")
     source = Attachment(kind=AttachmentKind.FILE, label="a.py", text="x", path="a.py", uri="u")
     pasted = Attachment(kind=AttachmentKind.TEXT, label="Pasted", text="```\ntrace\n```")
     asked = history.add(number, None, "user", "Why?", attachments=(source, pasted))

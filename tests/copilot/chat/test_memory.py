@@ -13,9 +13,9 @@ def memory(home: Path) -> Memory:
 
 def test_facts_hold_everywhere_or_in_one_workspace(memory: Memory) -> None:
     memory.keep("Use pytest")
-    memory.keep("We target 3.11", "/work/p")
-    memory.keep("Tabs", "/work/other")
-    assert [it.text for it in memory.facts("/work/p")] == ["Use pytest", "We target 3.11"]
+    memory.keep("We target 3.11", "/projects/p")
+    memory.keep("Tabs", "/projects/other")
+    assert [it.text for it in memory.facts("/projects/p")] == ["Use pytest", "We target 3.11"]
     assert [it.text for it in memory.facts("")] == ["Use pytest"]
     assert len(memory.facts()) == 3
 
@@ -23,7 +23,7 @@ def test_facts_hold_everywhere_or_in_one_workspace(memory: Memory) -> None:
 def test_nothing_is_kept_twice_or_empty(memory: Memory) -> None:
     for text in ("Use pytest", " Use\n pytest ", "", "  "):
         memory.keep(text)
-    memory.keep("Use pytest", "/work/p")
+    memory.keep("Use pytest", "/projects/p")
     assert [it.text for it in memory.facts()] == ["Use pytest"]
 
 
