@@ -18,7 +18,7 @@ class MemoryPage(QWidget):
         self.setObjectName("page")
         self._memory = memory
         self._changed = changed
-        self._workspace = ""
+        self._workspace: str | None = None
         self.switch = QCheckBox("Use memory: these facts go with every question")
         self.switch.setChecked(enabled)
         self.switch.toggled.connect(changed)
@@ -60,6 +60,9 @@ class MemoryPage(QWidget):
         self.refresh()
 
     def show_workspace(self, workspace: str) -> None:
+        if workspace == self._workspace:
+            # An editor tells of every move of its caret; a fact that is being written stays as it is.
+            return
         self._workspace = workspace
         self.scope.clear()
         self.scope.addItem("everywhere", "")

@@ -102,6 +102,8 @@ class Transcript(QScrollArea):
         return view
 
     def connect_editor(self, name: str) -> None:
+        if name == self._editor:
+            return
         self._editor = name
         for view in self.views.values():
             view.connect_editor(name)

@@ -334,9 +334,11 @@ class Companion:
         from copilot_lsp.edits import workspace_edit
         from copilot_lsp.proposals import CHANGED, fitted
 
-        proposal = self._reviews.pop(letter.review, None)
         if not letter.chosen:
+            self._reviews.pop(letter.review, None)
             return
+        # It stays until it is made: what does not fit now may fit after an undo.
+        proposal = self._reviews.get(letter.review)
         await self._settled()
         if proposal is None:
             raise SlipstreamError("This change is not waiting any more.", hint="Ask for it again.", code="no_review")
@@ -349,13 +351,9 @@ class Companion:
         )
         if edit is None:
             raise SlipstreamError("This editor creates no files for a server.", code="not_able")
-        try:
-            await self._edit(edit, "Apply change")
-            await self._see_made(fitting.proposal)
-        except (SlipstreamError, ClientError):
-            # Nothing was written, so the choice can be made again.
-            self._reviews[letter.review] = proposal
-            raise
+        await self._edit(edit, "Apply change")
+        await self._see_made(fitting.proposal)
+        self._reviews.pop(letter.review, None)
 
     async def _settled(self) -> None:
         """A client that does not compare versions may still have to tell of what was typed last."""

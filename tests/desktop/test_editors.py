@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPushButton, QWidget
+from PySide6.QtWidgets import QLineEdit, QPushButton, QWidget
 
 from copilot.chat.attachments import AttachmentKind
 from copilot.chat.thread import MessageState
@@ -135,6 +135,19 @@ def test_a_change_of_what_was_edited_meanwhile_is_not_made(host: HostThread, bot
     assert both.window.pages.currentWidget() is both.window.review_page
     assert "def write_json(path: Path, value: object) -> None:" in both.lines()
     assert "    return json.loads(path.read_text())" in both.lines()
+
+
+def test_a_fact_that_is_being_written_survives_a_move_of_the_caret(host: HostThread, both: Both) -> None:
+    page = both.window.memory_page
+    both.window.talk.memory.keep("Use pytest")
+    both.window.show_page(page)
+    fact = next(it for it in page.findChildren(QLineEdit) if it.text() == "Use pytest")
+    fact.setText("Use pytest and")
+    page.scope.setCurrentIndex(1)
+    both.nvim.type("3GVj")
+    both.until(lambda: both.window.editors.now.selection is not None)
+    assert [it.text() for it in page.findChildren(QLineEdit) if it.text().startswith("Use")] == ["Use pytest and"]
+    assert page.scope.currentIndex() == 1
 
 
 def test_a_question_of_the_editor_streams_into_a_conversation_here(host: HostThread, both: Both) -> None:
