@@ -93,7 +93,8 @@ def _fitting(names: Sequence[str], word: str) -> list[str]:
             ranked.append((0, len(name), name))
         elif word in low:
             ranked.append((1, len(name), name))
-        elif _in_order(word, low):
+        elif _in_order(word, low if "/" in word else base):
+            # Across folders nearly every short word fits nearly every long path.
             ranked.append((2, len(name), name))
     return [name for _, _, name in sorted(ranked)[:_MOST]]
 
