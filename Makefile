@@ -22,12 +22,14 @@ endif
 VSCODE  := editor-plugins/vscode
 MODULES := $(VSCODE)/node_modules/.package-lock.json
 
-.PHONY: help try test test-editors setup setup-dev lint types pytest extension bench clean
+.PHONY: help try test test-editors test-engines test-gpu setup setup-dev lint types pytest extension bench clean
 
 help:
 	@echo 'make try     set everything up and watch real completions stream into a source file'
 	@echo 'make test    set up with the test tools and run every check but those in VS Code and Emacs'
 	@echo 'make test-editors   run those: needs Node 20; on Debian it installs what else is missing'
+	@echo 'make test-engines   run those of ExLlamaV2 on a processor: installs torch 2.13.0 (CPU build) apart'
+	@echo 'make test-gpu       run those that need a CUDA GPU (docs/gpu.md)'
 	@echo 'make setup   create .venv with the slipstream command in it'
 	@echo 'make bench   run the benchmarks (docs/measurements.md says what they mean)'
 	@echo 'make clean   remove .venv and caches (models stay: slipstream models remove)'
@@ -42,6 +44,17 @@ test-editors: setup-dev extension
 	tests/editors/emacs/install.sh
 	tests/editors/vscode/install.sh
 	$(BIN)/pytest -m editor tests/editors
+
+test-engines: .venv-engines/.setup
+	.venv-engines/bin/python -m pytest -m torch tests/copilot tests/engines
+
+test-gpu:
+	tests/gpu/run.sh
+
+.venv-engines/.setup: tests/engines/install.sh pyproject.toml constraints.txt
+	@echo 'Installing torch (CPU build) and ExLlamaV2 into .venv-engines ...'
+	@PYTHON=$(PYTHON) tests/engines/install.sh
+	@touch $@
 
 setup: $(VENV)/.setup
 
@@ -74,7 +87,7 @@ types: setup-dev
 	$(BIN)/mypy
 
 pytest: setup-dev
-	$(BIN)/pytest -m 'not editor'
+	$(BIN)/pytest -m 'not editor and not torch and not gpu'
 
 # Checks the extension and packs it.
 extension: setup-dev $(MODULES)
@@ -95,5 +108,5 @@ bench: setup-dev
 	$(BIN)/python -m benchmarks.window_stream
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -rf $(VENV) .venv-engines .mypy_cache .ruff_cache .pytest_cache build dist
 	rm -rf $(VSCODE)/node_modules $(VSCODE)/dist $(VSCODE)/server $(VSCODE)/slipstream.vsix

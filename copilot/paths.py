@@ -47,6 +47,12 @@ def log_dir() -> Path:
     return home / "logs" if home else platformdirs.user_log_path(APP, appauthor=False)
 
 
+def cache_dir() -> Path:
+    """What can be made again: compiled parts of GPU libraries."""
+    home = _home()
+    return home / "cache" if home else platformdirs.user_cache_path(APP, appauthor=False)
+
+
 def ledger_file() -> Path:
     """What became of suggestions: lengths, times and outcomes, no code."""
     home = _home()

@@ -66,3 +66,9 @@ def coder_model(home: Path) -> Path:
 def tiny_model(home: Path) -> Path:
     """A 98 MB model without FIM tokens, for tests of mechanics."""
     return _model(TINY_MODEL)
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model as a folder of safetensors, for the GPU libraries."""
+    return Path("/tmp/smollm2-hf")

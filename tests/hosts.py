@@ -69,12 +69,17 @@ def infill_bytes(body: bytes, *, length: int | None = None) -> bytes:
 
 @contextlib.asynccontextmanager
 async def running(
-    engine: Engine | None = None, *, load: Load | None = None, options: Settings | None = None, ready: bool = True
+    engine: Engine | None = None,
+    *,
+    load: Load | None = None,
+    chat: Load | None = None,
+    options: Settings | None = None,
+    ready: bool = True,
 ) -> AsyncIterator[Running]:
     """A host in this process, with clients of it; stopped at the end."""
     assert (engine is None) != (load is None)
     with listening(paths.host_socket()) as listener:
-        host = Host(options or settings(), load or loads(engine))  # type: ignore[arg-type]
+        host = Host(options or settings(), load or loads(engine), chat=chat)  # type: ignore[arg-type]
         task = asyncio.create_task(host.run(listener))
         async with HostClient() as client, http_client() as http:
             if ready:

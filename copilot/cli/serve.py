@@ -33,10 +33,13 @@ def run(args: argparse.Namespace) -> int:
     else:
         logs.to_terminal()
     settings = config.load(args.config_file, args.overrides).settings
-    load = functools.partial(loading.load, settings)
+    load = _either(settings)
+    chat = None
+    if settings.model.chat not in {"", settings.model.completion}:
+        chat = functools.partial(loading.load, loading.with_completion(settings, settings.model.chat))
     choose = functools.partial(_other, settings)
     wait = _WAIT_ON_DEMAND_SECONDS if args.on_demand else _WAIT_SECONDS
-    if not host.serve(settings, load, choose=choose, wait_seconds=wait) and not args.on_demand:
+    if not host.serve(settings, load, choose=choose, chat=chat, wait_seconds=wait) and not args.on_demand:
         raise SlipstreamError(
             "The engine host is running already.",
             hint="`slipstream status` shows it; `slipstream stop` stops it.",
@@ -47,11 +50,22 @@ def run(args: argparse.Namespace) -> int:
 
 def _other(settings: "Settings", model: str) -> "Load":
     """What loads ``model`` with the same settings otherwise. Raises ``SlipstreamError`` where it is not known."""
-    import msgspec
-
     from copilot.serve import loading
     from copilot.weights import store
 
     store.manifest(model)
-    named = msgspec.structs.replace(settings.model, completion=model)
-    return functools.partial(loading.load, msgspec.structs.replace(settings, model=named))
+    return _either(loading.with_completion(settings, model))
+
+
+def _either(settings: "Settings") -> "Load":
+    """What loads the model that completes, or where the GPU can't be used the one that stands in for it. Raises
+    ``SlipstreamError`` for an id that is not known, unless the host itself can tell that."""
+    from copilot.serve import loading
+    from copilot.weights import store
+
+    load = functools.partial(loading.load, settings)
+    known, stand_in = store.known(), settings.model.stand_in
+    chosen = known.get(settings.model.completion)
+    if chosen is None or chosen.format == "gguf" or stand_in not in known:
+        return load
+    return loading.standing_in(load, functools.partial(loading.load, loading.with_completion(settings, stand_in)))

@@ -13,7 +13,28 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Which models answer."""
 
     completion: Annotated[
-        str, Meta(description="Id of the model that completes and chats (see `slipstream models list`).")
+        str, Meta(description="Id of the model that completes (see `slipstream models list` and `recommend`).")
+    ] = "qwen2.5-coder-0.5b-instruct-q4_k_m"
+    chat: Annotated[
+        str,
+        Meta(
+            description="Id of the model that chats and explains; empty: the one that completes. It is loaded for the "
+            "first question, beside the other, as far as there is room."
+        ),
+    ] = ""
+    chat_idle_minutes: Annotated[
+        float,
+        Meta(gt=0, le=100_000, description="A chat model of its own is unloaded after this long without a question."),
+    ] = 15.0
+    draft: Annotated[
+        str,
+        Meta(description="Id of the small model that guesses when engine.speculation is `draft`; of the same family."),
+    ] = ""
+    stand_in: Annotated[
+        str,
+        Meta(
+            description="Id of a GGUF model that completes on the processor while the GPU can't be used; empty: none."
+        ),
     ] = "qwen2.5-coder-0.5b-instruct-q4_k_m"
 
 
@@ -38,12 +59,36 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         int, Meta(ge=-1, le=1000, description="Layers that llama.cpp puts on a GPU it can use; -1 means all.")
     ] = -1
     speculation: Annotated[
-        Literal["off", "ngram"],
+        Literal["off", "ngram", "draft"],
         Meta(
-            description="Guess the next tokens from how earlier text went on after the last few, and check all "
-            "guesses in one step. Pays where code repeats itself."
+            description="Guess the next tokens and check all guesses in one step: `ngram` from how earlier text went "
+            "on after the last few, which pays where code repeats itself; `draft` (ExLlamaV2 and V3) with the small "
+            "model that model.draft names."
         ),
     ] = "off"
+    gpu_batch_tokens: Annotated[
+        int,
+        Meta(
+            ge=256,
+            le=4096,
+            multiple_of=256,
+            description="As batch_tokens, for ExLlamaV2 and V3. A cancel waits for one such step.",
+        ),
+    ] = 512
+    gpu_devices: Annotated[
+        tuple[Annotated[int, Meta(ge=0, le=63)], ...],
+        Meta(description="Numbers of the GPUs that ExLlamaV2 and V3 may use, as nvidia-smi counts; empty means all."),
+    ] = ()
+    cache_type: Annotated[
+        Literal["auto", "fp16", "q8", "q6", "q4"],
+        Meta(
+            description="Precision of the KV cache of ExLlamaV2 and V3. `auto` takes fp16 for small models, where it "
+            "is fastest, and q8 above 2 billion parameters."
+        ),
+    ] = "auto"
+    lora: Annotated[
+        str, Meta(description="Folder of a LoRA adapter (safetensors) to apply, with ExLlamaV2; empty for none.")
+    ] = ""
 
 
 class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

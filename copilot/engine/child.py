@@ -25,6 +25,15 @@ LOG = "engine.log"
 # must not start a debugger.
 ENVIRONMENT = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "LC_ALL": "C.UTF-8", "GGML_NO_BACKTRACE": "1"}
 
+_GPU_ENVIRONMENT = (
+    *("PATH", "LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"),
+    *("TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "TORCH_CUDA_ARCH_LIST"),
+)
+"""What libraries need besides to find the GPU and its compiler. None of it is the user's."""
+
+COMMAND: tuple[str, ...] = ("-P", "-m", "copilot.engine.worker")
+"""What Python runs. -P: the folder that the host happens to stand in is no place to import from."""
+
 _PATIENCE = ((2.0, signal.SIGTERM), (2.0, signal.SIGKILL))
 """Seconds to wait for the end, and what to send then."""
 
@@ -101,7 +110,7 @@ class Child:
         """
         folder = _private_folder()
         try:
-            child = await cls._spawn(folder)
+            child = await cls._spawn(folder, load)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -119,16 +128,15 @@ class Child:
         return child
 
     @classmethod
-    async def _spawn(cls, folder: Path) -> "Child":
+    async def _spawn(cls, folder: Path, load: wire.Load) -> "Child":
         ours, theirs = socket.socketpair()
         with theirs:
             transport, link = await asyncio.get_running_loop().create_unix_connection(_Link, sock=ours)
             try:
                 with _open_log() as log:
-                    # -P: the folder that the host happens to stand in is no place to import from.
                     process = await asyncio.create_subprocess_exec(
-                        *(sys.executable, "-P", "-m", "copilot.engine.worker", str(theirs.fileno())),
-                        env=ENVIRONMENT,
+                        *(sys.executable, *COMMAND, str(theirs.fileno()), load.backend),
+                        env=environment(load),
                         cwd="/",
                         stdin=asyncio.subprocess.DEVNULL,
                         stdout=log,
@@ -290,6 +298,20 @@ class _Link(asyncio.Protocol):
                 retryable=True,
             )
         exchange.put(failed)
+
+
+def environment(load: wire.Load) -> dict[str, str]:
+    """The worker's environment."""
+    if load.backend == "llama.cpp":
+        return ENVIRONMENT
+    # Libraries keep what they compile below the home folder; here it is one of ours.
+    home = paths.make_private_dir(paths.cache_dir() / "gpu")
+    given = {name: os.environ[name] for name in _GPU_ENVIRONMENT if name in os.environ}
+    if load.devices:
+        # As nvidia-smi counts them; CUDA would put the fastest first.
+        chosen = ",".join(map(str, load.devices))
+        given |= {"CUDA_VISIBLE_DEVICES": chosen, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    return {**given, **ENVIRONMENT, "HOME": str(home), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
 def as_error(failed: wire.Failed) -> SlipstreamError:

@@ -19,15 +19,16 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from copilot.engine import planning
+from copilot.engine import prompting
+from copilot.engine.backend import Cancellation, Emit, Report
 from copilot.engine.holdback import StopHoldback
-from copilot.engine.protocol import Finish, FinishReason, Layout, Part, Progress, PromptPlan, SamplingParams
+from copilot.engine.protocol import Finish, FinishReason, Progress, PromptPlan, SamplingParams
 from copilot.engine.slots import Slots
 from copilot.engine.tokenizer import Tokenizer
 from copilot.engine.wire import Event, Load, Loaded
@@ -41,24 +42,6 @@ _GUESSES = 3
 """With the token before them four, which a CPU computes in the time of some three steps of one token. Of more guesses
 more are wrong, and cost what the right ones save."""
 
-_PATIENT = frozenset({Layout.CHAT, Layout.RAW})
-"""Nobody types on meanwhile, so these leave room for completions."""
-
-Emit = Callable[[Event], None]
-
-
-class Cancellation:
-    """Set by one thread, looked at by the one that generates."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def set(self) -> None:
-        self._event.set()
-
-    def __call__(self) -> bool:
-        return self._event.is_set()
-
 
 class LlamaCpp:
     """One loaded model. Raises :class:`SlipstreamError` with code ``engine_failed`` when it can't be loaded.
@@ -66,7 +49,7 @@ class LlamaCpp:
     Loading holds the interpreter's lock: no other thread runs meanwhile, and no signal handler.
     """
 
-    def __init__(self, load: Load, report: Callable[[float], None]) -> None:
+    def __init__(self, load: Load, report: Report) -> None:
         self._folder = Path(load.folder)
         key = secrets.token_hex(16)
         address = self._folder / "llama.sock"
@@ -85,10 +68,15 @@ class LlamaCpp:
         address.chmod(0o600)
         self._api = _Api(address, key)
         meta = self._api.call("GET", "/v1/models")["data"][0]["meta"]
-        self.loaded = Loaded(
-            context_length=min(meta["n_ctx"], meta["n_ctx_train"], load.context_tokens), version=xllamacpp.__version__
-        )
         self._slots = Slots(load.slots, meta["n_ctx"])
+        self.loaded = Loaded(
+            context_length=min(meta["n_ctx"], meta["n_ctx_train"], load.context_tokens),
+            patient_tokens=self._slots.patient_tokens,
+            version=xllamacpp.__version__,
+            # llama.cpp has none for a token that was guessed.
+            logprobs=load.speculation == "off",
+            grammar=True,
+        )
         self._tokenizer = Tokenizer(
             lambda body: self._api.call("POST", "/tokenize", body), name=load.name, blockwise=meta["vocab_type"] == _BPE
         )
@@ -99,13 +87,15 @@ class LlamaCpp:
     def generate(
         self, id: int, plan: PromptPlan, params: SamplingParams, cancelled: Cancellation, emit: Emit
     ) -> Finish:
-        """Run one generation to its end; what comes out goes to ``emit``, from this thread.
-
-        Raises :class:`SlipstreamError`, with code ``context_too_long`` or ``missing_control_token`` among others.
-        """
-        # An answer that is longer than the reserve would leave none to other completions, wherever it is inserted.
-        patient = plan.layout in _PATIENT or params.max_tokens > self._slots.inline_reserve > 0
-        ids, max_tokens = self._prompt(plan, params.max_tokens, patient)
+        """See :class:`copilot.engine.backend.Backend`."""
+        ids, max_tokens = prompting.prompt(
+            plan,
+            params.max_tokens,
+            tokenizer=self._tokenizer,
+            slots=self._slots,
+            context_length=self.loaded.context_length,
+        )
+        patient = prompting.is_patient(plan, params.max_tokens, self._slots)
         slot = self._slots.acquire(ids, len(ids) + max_tokens, cancelled, patient=patient)
         if slot is None:
             return Finish(reason=FinishReason.CANCELLED, prompt_tokens=len(ids), reused_tokens=0, generated_tokens=0)
@@ -129,30 +119,11 @@ class LlamaCpp:
         return run.finish()
 
     def wake(self) -> None:
-        """To be called after a :class:`Cancellation` was set: its generation may be waiting for a slot."""
         self._slots.wake()
 
     def close(self) -> None:
         """Remove what it left on disk. The process ends next; the native threads end with it."""
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _prompt(self, plan: PromptPlan, max_tokens: int, patient: bool) -> tuple[list[int], int]:
-        """The prompt's ids, and the tokens that its answer may have: for patient work what fits, if not all."""
-        parts = [
-            (part, [self._tokenizer.control(part.text)] if part.control else self._tokenizer.content(part.text))
-            for part in plan.parts
-        ]
-        if plan.bos and (bos := list(self._tokenizer.begin_of_text())) and (not parts or parts[0][1] != bos):
-            parts.insert(0, (Part(text="", name="bos", control=True), bos))
-        limit, recent = self.loaded.context_length, self._slots.recent()
-        if patient:
-            limit = min(limit, self._slots.patient_tokens)
-            fitted, max_tokens = planning.fit_with_answer(parts, limit=limit, max_tokens=max_tokens, recent=recent)
-        else:
-            fitted = planning.fit(parts, context_length=limit, max_tokens=max_tokens, recent=recent)
-        if not fitted.ids:
-            raise SlipstreamError("There is no text to continue.", hint="Send some text.", code="empty_prompt")
-        return fitted.ids, max_tokens
 
 
 class _Run:
@@ -327,7 +298,7 @@ def _cores() -> int:
     return max(1, min(physical, allowed))
 
 
-def _read_ahead(path: Path, report: Callable[[float], None]) -> None:
+def _read_ahead(path: Path, report: Report) -> None:
     """Read the file once, front to back: from a cold disk this is what loading costs, and it can tell how far it is."""
     buffer = memoryview(bytearray(_READ))
     try:
@@ -375,6 +346,15 @@ def _refused(error: Mapping[str, Any]) -> SlipstreamError:
     )
 
 
+def _schema(text: str) -> object:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise SlipstreamError(
+            "The JSON schema is not JSON.", hint="Correct it, or leave it out.", code="bad_schema"
+        ) from error
+
+
 def _sampling(params: SamplingParams) -> dict[str, object]:
     """Only what was asked for: llama.cpp's defaults cut the distribution further (top_k 40, top_p 0.95, min_p 0.05)."""
     fields: dict[str, object] = {"temperature": max(0.0, params.temperature)}
@@ -382,6 +362,8 @@ def _sampling(params: SamplingParams) -> dict[str, object]:
         fields["seed"] = params.seed % 0xFFFF_FFFF  # the largest 32-bit value means random
     if params.logprobs:
         fields["logprobs"] = 1
+    if params.json_schema:
+        fields["json_schema"] = _schema(params.json_schema)
     if params.temperature <= 0:
         return fields | {"samplers": ["top_k"], "top_k": 1}
     samplers = []

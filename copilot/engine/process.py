@@ -25,7 +25,6 @@ from copilot.engine.protocol import (
     TokenEvent,
     Totals,
 )
-from copilot.engine.slots import inline_reserve
 from copilot.errors import SlipstreamError
 
 MAX_CRASHES = 3
@@ -35,34 +34,49 @@ CRASH_WINDOW = 300.0
 RESTART_WAIT = 60.0
 """Seconds that a request waits for a worker that is being restarted."""
 
+HOPELESS = frozenset({"no_gpu", "out_of_memory", "wrong_attention", "no_engine"})
+"""Codes of a failed load that the next try, a second later, would fail with as well."""
+
 HANG = 120.0
 """Seconds. No step takes so long: a worker that hasn't let go of a cancelled generation by then hangs."""
 
 log = logging.getLogger(__name__)
 
 
+class GpuLoad(msgspec.Struct, frozen=True, kw_only=True):
+    """How to load a model with one of the GPU libraries; see ``wire.Load``."""
+
+    backend: str = "llama.cpp"
+    extension: str = ""
+    draft: str = ""
+
+
 class WorkerEngine:
-    """llama.cpp in a child process. Made by :meth:`start`, from the event loop that it then belongs to.
+    """A model in a child process. Made by :meth:`start`, from the event loop that it then belongs to.
 
     On Linux that has to be in a thread that lives as long as the engine: the worker ends with it.
     """
 
-    def __init__(self, path: Path, info: ModelInfo, settings: EngineSettings) -> None:
+    def __init__(self, path: Path, info: ModelInfo, settings: EngineSettings, gpu: GpuLoad | None = None) -> None:
         self.model = info
         context = min(settings.context_tokens, info.context_length)
+        gpu = gpu or GpuLoad()
         self.capabilities = EngineCapabilities(
-            backend="llama.cpp",
-            slots=settings.slots,
-            patient_tokens=context - inline_reserve(context, settings.slots),
-            speculative=settings.speculation != "off",
+            backend=gpu.backend, slots=settings.slots, speculative=settings.speculation != "off"
         )
         self._load = wire.Load(
             path=str(path.absolute()),
             folder="",
             name=info.id,
+            backend=gpu.backend,
+            extension=gpu.extension,
+            draft=gpu.draft,
+            lora=settings.lora,
+            devices=settings.gpu_devices,
+            cache_type=settings.cache_type,
             context_tokens=context,
             slots=settings.slots,
-            batch_tokens=settings.batch_tokens,
+            batch_tokens=settings.batch_tokens if gpu.backend == "llama.cpp" else settings.gpu_batch_tokens,
             threads=settings.threads,
             gpu_layers=settings.gpu_layers,
             speculation=settings.speculation,
@@ -73,6 +87,8 @@ class WorkerEngine:
         self._restart: asyncio.Task[None] | None = None
         self._burials: set[asyncio.Task[int]] = set()
         self._crashes: deque[float] = deque(maxlen=MAX_CRASHES)
+        self._hopeless: SlipstreamError | None = None
+        """Why it can't be started again, where that is known."""
         self._closed = False
 
     @classmethod
@@ -82,12 +98,14 @@ class WorkerEngine:
         info: ModelInfo,
         settings: EngineSettings,
         on_progress: Callable[[float], None] | None = None,
+        gpu: GpuLoad | None = None,
     ) -> Self:
-        """Load the model at ``path``. ``on_progress`` is told the share of it that was read, 0 to 1.
+        """Load the model at ``path``: with llama.cpp, or as ``gpu`` says. ``on_progress`` is told the share of it
+        that was read, 0 to 1.
 
         Raises :class:`SlipstreamError` with code ``engine_failed``. Cancelling it leaves nothing running.
         """
-        engine = cls(path, info, settings)
+        engine = cls(path, info, settings, gpu)
         await engine._launch(on_progress or (lambda _share: None))
         return engine
 
@@ -179,13 +197,18 @@ class WorkerEngine:
     async def _launch(self, on_progress: Callable[[float], None]) -> None:
         worker = await Child.start(self._load, on_progress=on_progress, on_lost=self._lost)
         self._child = worker
-        self.model = msgspec.structs.replace(self.model, context_length=worker.loaded.context_length)
+        loaded = worker.loaded
+        self.model = msgspec.structs.replace(self.model, context_length=loaded.context_length)
         self.capabilities = msgspec.structs.replace(
             self.capabilities,
-            version=worker.loaded.version,
-            kv_reuse="leading",
-            # llama.cpp has none for a token that was guessed.
-            logprobs=not self.capabilities.speculative,
+            version=loaded.version,
+            patient_tokens=loaded.patient_tokens,
+            kv_reuse=loaded.kv_reuse,
+            logprobs=loaded.logprobs,
+            grammar=loaded.grammar,
+            prefill_tokens_per_second=loaded.prefill_tokens_per_second,
+            notes=loaded.notes,
+            gpu_bytes=loaded.gpu_bytes,
         )
         if not worker.alive:
             self._lost()
@@ -224,7 +247,9 @@ class WorkerEngine:
                 self.restarts += 1
             except SlipstreamError as error:
                 log.warning("the engine worker could not be restarted: %s", error.code)
-                self._crashes.append(time.monotonic())
+                self._hopeless = error if error.code in HOPELESS else None
+                for _ in range(MAX_CRASHES if self._hopeless else 1):
+                    self._crashes.append(time.monotonic())
             else:
                 return
 
@@ -255,6 +280,8 @@ class WorkerEngine:
                     task.result()
 
     def _gave_up(self) -> SlipstreamError:
+        if self._hopeless is not None:
+            return self._hopeless
         minutes = round(CRASH_WINDOW / 60)
         return SlipstreamError(
             f"The engine crashed {MAX_CRASHES} times within {minutes} minutes and is not restarted.",

@@ -63,6 +63,8 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):
     """How to choose tokens. ``temperature`` 0 is greedy; ``seed`` None is the engine's choice.
 
     ``max_tokens`` 0 only prefills: the prompt gets into the KV cache, and the generation ends with ``length``.
+    ``json_schema``: the answer is JSON of that schema (a JSON text; https://json-schema.org), where the engine says
+    that it has ``grammar``.
     """
 
     max_tokens: int = 96
@@ -72,6 +74,7 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | None = None
     stop: tuple[str, ...] = ()
     logprobs: bool = False
+    json_schema: str = ""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +145,12 @@ class EngineCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     logprobs: bool = False
     grammar: bool = False
     speculative: bool = False
+    prefill_tokens_per_second: float = 0.0
+    """Measured when the model was loaded; 0 where it was not."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user: what was chosen, and what is less than was asked for."""
+    gpu_bytes: int = 0
+    """Of the GPUs' memory, held by the model, its KV cache and its scratch space; 0 for none."""
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):

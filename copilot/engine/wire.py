@@ -21,7 +21,9 @@ _LENGTH = struct.Struct(">I")
 class Load(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The first frame: load this model. ``folder`` is private to the worker; ``name`` is for messages.
 
-    ``speculation``: as in the settings, ``off`` or ``ngram``.
+    ``backend``: ``llama.cpp``, ``exllamav2`` or ``exllamav3``. ``speculation``, ``cache_type``: as in the settings.
+    ``extension``: the folder of the library's compiled part, where it is not installed with it. ``draft``, ``lora``:
+    a folder each, or empty. ``devices``: the GPUs to use; empty for all.
     """
 
     path: str
@@ -33,6 +35,12 @@ class Load(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     threads: int
     gpu_layers: int
     speculation: str = "off"
+    backend: str = "llama.cpp"
+    cache_type: str = "auto"
+    extension: str = ""
+    draft: str = ""
+    lora: str = ""
+    devices: tuple[int, ...] = ()
 
 
 class Generate(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -65,10 +73,19 @@ class LoadProgress(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Ready. ``context_length``: tokens that one request may have; ``version``: the backend's."""
+    """Ready. ``context_length``: tokens that one request may have; ``version``: the backend's; the others as in
+    ``protocol.EngineCapabilities``. ``notes`` are sentences for the user: what was chosen, and what is less than was
+    asked for. ``gpu_bytes``: what it holds of the GPUs' memory."""
 
     context_length: int
+    patient_tokens: int
     version: str
+    kv_reuse: str = "leading"
+    logprobs: bool = True
+    grammar: bool = False
+    prefill_tokens_per_second: float = 0.0
+    notes: tuple[str, ...] = ()
+    gpu_bytes: int = 0
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -1,7 +1,7 @@
 """The engine worker: a process of its own, because model files are hostile input and native code crashes.
 
-``python -m copilot.engine.worker FD`` speaks ``copilot.engine.wire`` on the connected socket FD. It has no environment
-to speak of, no standard input, and ends when the socket does.
+``python -m copilot.engine.worker FD BACKEND`` speaks ``copilot.engine.wire`` on the connected socket FD. It has no
+environment to speak of, no standard input, and ends when the socket does.
 """
 
 import contextlib
@@ -19,11 +19,14 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from copilot.engine import wire
-from copilot.engine.llamacpp import Cancellation, LlamaCpp
+from copilot.engine.backend import Backend, Cancellation, open_backend
 from copilot.errors import SlipstreamError
 
 LOG_BYTES = 1024 * 1024
 """The largest file it may write; the only one it does write is its log."""
+
+GPU_FILE_BYTES = 512 * 1024 * 1024
+"""The same for libraries that compile kernels for the GPU they find, and keep them."""
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _PR_SET_NO_NEW_PRIVS = 38
@@ -35,7 +38,7 @@ class Worker:
     def __init__(self, link: socket.socket) -> None:
         self._link = link
         self._sending = threading.Lock()
-        self._engine: LlamaCpp | None = None
+        self._engine: Backend | None = None
         self._running: dict[int, Cancellation] = {}
 
     def run(self) -> None:
@@ -69,7 +72,7 @@ class Worker:
 
     def _load(self, load: wire.Load) -> None:
         try:
-            self._engine = LlamaCpp(load, lambda share: self._send(wire.LoadProgress(fraction=share)))
+            self._engine = open_backend(load, lambda share: self._send(wire.LoadProgress(fraction=share)))
         except SlipstreamError as error:
             self._send(_failed(0, error))
             return
@@ -77,10 +80,10 @@ class Worker:
         signal.signal(signal.SIGTERM, lambda *_: _leave(self))
         self._send(self._engine.loaded)
 
-    def _start(self, id: int, work: Callable[[LlamaCpp], wire.Done | wire.Counted]) -> None:
+    def _start(self, id: int, work: Callable[[Backend], wire.Done | wire.Counted]) -> None:
         threading.Thread(target=self._answer, args=(id, work), daemon=True).start()
 
-    def _answer(self, id: int, work: Callable[[LlamaCpp], wire.Done | wire.Counted]) -> None:
+    def _answer(self, id: int, work: Callable[[Backend], wire.Done | wire.Counted]) -> None:
         answer: wire.FromWorker
         try:
             if self._engine is None:
@@ -103,7 +106,7 @@ class Worker:
         self._running.pop(id, None)
         self._send(answer)
 
-    def _generate(self, engine: LlamaCpp, request: wire.Generate, cancelled: Cancellation) -> wire.Done:
+    def _generate(self, engine: Backend, request: wire.Generate, cancelled: Cancellation) -> wire.Done:
         finish = engine.generate(request.id, request.plan, request.params, cancelled, self._send)
         return wire.Done(id=request.id, at=time.monotonic(), finish=finish)
 
@@ -119,13 +122,14 @@ def _failed(id: int, error: SlipstreamError) -> wire.Failed:
     return wire.Failed(id=id, message=error.message, hint=error.hint, code=error.code, retryable=error.retryable)
 
 
-def _confine() -> None:
+def _confine(backend: str) -> None:
     """Give up what hostile native code could use, and tie this process to its parent."""
     # Ctrl-C in the host's terminal is for the host, which ends this process in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A core dump would hold the user's documents.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LOG_BYTES, LOG_BYTES))
+    largest = LOG_BYTES if backend == "llama.cpp" else GPU_FILE_BYTES
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     if sys.platform == "linux":
         prctl = ctypes.CDLL(None, use_errno=True).prctl
         prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -140,7 +144,7 @@ def _leave(worker: Worker, status: int = 0) -> NoReturn:
 
 
 def main() -> None:
-    _confine()
+    _confine(sys.argv[2])
     faulthandler.enable()
     worker = Worker(socket.socket(fileno=int(sys.argv[1])))
     try:

@@ -165,7 +165,13 @@ class HostStatus(msgspec.Struct, frozen=True, kw_only=True):
     chosen: bool = False
     """The model is one that someone chose while the host ran, not the one that its settings name."""
     memory_bytes: int = 0
-    """Resident memory of the host and its engine worker."""
+    """Resident memory of the host and its engine workers."""
+    gpu_bytes: int = 0
+    """Of the GPUs' memory that they hold; 0 for none."""
+    chat_model: str | None = None
+    """A model of its own for chat, where it is loaded; otherwise ``model`` answers."""
+    notes: tuple[str, ...] = ()
+    """Sentences for people: what was chosen, and what is less than was asked for."""
 
 
 class LoadBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

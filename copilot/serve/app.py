@@ -110,7 +110,7 @@ class _Handlers:
 
     async def chat(self, request: Request) -> Response:
         body = await _decode(request, _chat)
-        ready = self._service.ready()
+        ready = await self._service.ready_to_chat()
         body.refuse(ready.loaded.engine.model.id)
         plan = planning.plan_chat([message.to_plan() for message in body.messages], ready.loaded.family)
         stream = ready.generations.submit(plan, body.sampling(), lane=Lane.CHAT)
@@ -135,14 +135,15 @@ class _Handlers:
         return StreamResponse(stream, frames, ready.generations.cancel)
 
     async def cancel(self, request: Request) -> Response:
-        ready = self._service.keeper.peek()
-        if ready is None or not ready.generations.cancel(request.path_params["stream_id"]):
+        stream_id = request.path_params["stream_id"]
+        ready = self._service.holding(stream_id)
+        if ready is None or not ready.generations.cancel(stream_id):
             raise _unknown_stream()
         return Response(status_code=204)
 
     async def models(self, request: Request) -> Response:
-        ready = self._service.keeper.peek()
-        found = [] if ready is None else [{"id": ready.loaded.engine.model.id, "object": "model", "owned_by": "local"}]
+        ids = [ready.loaded.engine.model.id for ready in self._service.all_ready]
+        found = [{"id": id, "object": "model", "owned_by": "local"} for id in ids]
         return _json({"object": "list", "data": found})
 
     async def load(self, request: Request) -> Response:
@@ -151,21 +152,22 @@ class _Handlers:
         return _json({"state": self._service.keeper.state}, 202)
 
     async def unload(self, request: Request) -> Response:
-        await self._service.keeper.unload()
+        await self._service.unload()
         return _json({"state": self._service.keeper.state}, 202)
 
     async def prompt(self, request: Request) -> Response:
         body = await _decode(request, _chat)
-        loaded = self._service.ready().loaded
+        loaded = (await self._service.ready_to_chat()).loaded
         plan = planning.plan_chat([message.to_plan() for message in body.messages], loaded.family)
         return _json(await inspect(plan, loaded.engine, max_tokens=body.sampling().max_tokens))
 
     async def position(self, request: Request) -> Response:
-        ready = self._service.keeper.peek()
+        stream_id = request.path_params["stream_id"]
+        ready = self._service.holding(stream_id)
         try:
             if ready is None:
                 raise KeyError
-            return _json(StreamState(position=ready.generations.position(request.path_params["stream_id"])))
+            return _json(StreamState(position=ready.generations.position(stream_id)))
         except KeyError:
             raise _unknown_stream() from None
 

@@ -20,6 +20,7 @@ from copilot.config.settings import Settings
 from copilot.serve import app
 from copilot.serve.claim import listening, only_one
 from copilot.serve.failures import describe_crash
+from copilot.serve.generations import Generations
 from copilot.serve.keeper import Load
 from copilot.serve.service import Choose, Service, draining_error
 
@@ -42,11 +43,12 @@ class Host:
         load: Load,
         *,
         choose: Choose | None = None,
+        chat: Load | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._leave = asyncio.Event()
         self._server = ServerState()
-        self.service = Service(settings, load, on_shutdown=self.stop, choose=choose, clock=clock)
+        self.service = Service(settings, load, on_shutdown=self.stop, choose=choose, chat=chat, clock=clock)
 
     @property
     def connections(self) -> int:
@@ -80,6 +82,7 @@ class Host:
         # uvicorn's own Server wakes ten times a second and takes over the signals; its protocol is all we need.
         server = await asyncio.get_running_loop().create_server(lambda: _Connection(config, state), sock=listener)
         self.service.keeper.start()
+        watch = asyncio.create_task(self.service.watch(), name="watch models")
         try:
             await self._until_leaving()
             await self._drain()
@@ -87,7 +90,8 @@ class Host:
             self.service.draining = True
             server.close()
             await _close_connections(state)
-            await self.service.keeper.close()
+            watch.cancel()
+            await self.service.close()
 
     async def _until_leaving(self) -> None:
         while True:
@@ -103,12 +107,14 @@ class Host:
 
     async def _drain(self) -> None:
         self.service.relay.close()
-        ready = self.service.keeper.peek()
-        if ready is not None:
-            ready.generations.fail_queued(draining_error())
-            if not await ready.generations.settled(DRAIN_SECONDS):
-                ready.generations.fail_all(draining_error())
-                await ready.generations.settled(_LEAVE_SECONDS)
+        await asyncio.gather(*(_drain(ready.generations) for ready in self.service.all_ready))
+
+
+async def _drain(generations: Generations) -> None:
+    generations.fail_queued(draining_error())
+    if not await generations.settled(DRAIN_SECONDS):
+        generations.fail_all(draining_error())
+        await generations.settled(_LEAVE_SECONDS)
 
 
 async def _close_connections(state: ServerState) -> None:
@@ -148,17 +154,24 @@ class _Connection(H11Protocol):
         await inner(scope, receive, send)
 
 
-def serve(settings: Settings, load: Load, *, choose: Choose | None = None, wait_seconds: float = 0.0) -> bool:
+def serve(
+    settings: Settings,
+    load: Load,
+    *,
+    choose: Choose | None = None,
+    chat: Load | None = None,
+    wait_seconds: float = 0.0,
+) -> bool:
     """Be the host until it is time to leave. False: another process is, or was still leaving after ``wait_seconds``."""
     with only_one(wait_seconds) as first:
         if first:
-            asyncio.run(_serve(settings, load, choose))
+            asyncio.run(_serve(settings, load, choose, chat))
             log.info("left")
         return first
 
 
-async def _serve(settings: Settings, load: Load, choose: Choose | None) -> None:
-    host = Host(settings, load, choose=choose)
+async def _serve(settings: Settings, load: Load, choose: Choose | None, chat: Load | None) -> None:
+    host = Host(settings, load, choose=choose, chat=chat)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_stray)
     # Before the socket is there: whoever can connect may also ask us to stop.

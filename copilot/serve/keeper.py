@@ -1,4 +1,7 @@
-"""Keeps one engine loaded: at the start, and again, with back-off, when a request finds that loading failed."""
+"""Keeps one engine loaded: at the start, and again, with back-off, when a request finds that loading failed.
+
+Where another model stands in for one that can't run now, that is tried again while the other serves.
+"""
 
 import asyncio
 import logging
@@ -22,15 +25,25 @@ log = logging.getLogger(__name__)
 _FIRST_RETRY_SECONDS = 1.0
 _LAST_RETRY_SECONDS = 60.0
 _LET_GO_SECONDS = 3.0
+_FIRST_RENEWAL_SECONDS = 15.0
+_LAST_RENEWAL_SECONDS = 300.0
+"""Between two tries to load what another model stands in for."""
 
 
 class Loaded(NamedTuple):
-    """An engine, and how its model wants to be asked. ``order`` is the model's own, see ``planning.plan_infill``."""
+    """An engine, and how its model wants to be asked. ``order`` is the model's own, see ``planning.plan_infill``.
+
+    ``instead``: it stands in for a model that can't run, for this reason; ``preferred`` loads that one. ``stand_in``
+    makes what to load when this engine fails for good.
+    """
 
     engine: Engine
     family: Family
     limits: PromptLimits = PromptLimits()
     order: Mapping[str, str] = MappingProxyType({})
+    instead: SlipstreamError | None = None
+    preferred: "Load | None" = None
+    stand_in: "Callable[[SlipstreamError], Load] | None" = None
 
 
 class Report(Protocol):
@@ -53,14 +66,21 @@ class Ready(NamedTuple):
 class Keeper:
     """``state`` and the other words are what ``HostStatus`` shows."""
 
-    def __init__(self, load: Load, *, max_queue: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        load: Load,
+        *,
+        max_queue: int,
+        clock: Callable[[], float] = time.monotonic,
+        samples: Samples | None = None,
+    ) -> None:
         self.state = HostState.STARTING
         self.detail = ""
         self.progress: float | None = None
         self.error: ErrorData | None = None
         self.loaded_at = clock()
         """When loading last ended, well or not."""
-        self.samples = Samples()
+        self.samples = samples or Samples()
         self._load = load
         self._changing = asyncio.Lock()
         self._max_queue = max_queue
@@ -70,6 +90,11 @@ class Keeper:
         self._retry_at = 0.0
         self._ready: Ready | None = None
         self._task: asyncio.Task[None] | None = None
+        self._renewal: asyncio.Task[None] | None = None
+        self._leaving: Ready | None = None
+        """What was replaced, as long as something runs on it."""
+        self._renew_at = 0.0
+        self._renewals = 0
 
     @property
     def loading(self) -> bool:
@@ -91,6 +116,65 @@ class Keeper:
         if self.state in {HostState.FAILED, HostState.UNLOADED}:
             self.start()
 
+    async def loaded(self, seconds: float) -> Ready | None:
+        """What is loaded, or will be within that time; begins to load where nothing is."""
+        self.start()
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=seconds)
+        return self._ready
+
+    def holding(self, stream_id: str) -> Ready | None:
+        """Where the stream waits or runs."""
+        for ready in (self._ready, self._leaving):
+            if ready is not None and stream_id in ready.generations.ids:
+                return ready
+        return None
+
+    def look(self) -> None:
+        """To be called now and then: begins to load something else beside what is loaded, where that stands in for
+        another model, or where its engine is gone for good."""
+        ready = self._ready
+        if ready is None or self._clock() < self._renew_at:
+            return
+        if self._renewal is not None and not self._renewal.done():
+            return
+        load, failure = ready.loaded.preferred, ready.loaded.engine.failure
+        if failure is not None and ready.loaded.stand_in is not None:
+            load = ready.loaded.stand_in(failure)
+        if load is None:
+            return
+        self._renewal = asyncio.create_task(self._renew(ready, load), name="load another")
+
+    async def _renew(self, old: Ready, load: Load) -> None:
+        """Load beside what serves, and give it to new requests; what runs may end on the old one."""
+        try:
+            loaded = await load(lambda _detail, _progress=None, /: None)
+        except SlipstreamError as error:
+            log.info("still not: %s (%s)", error.message, error.code)
+            self._wait_to_renew()
+            return
+        self._leaving = old
+        self._have(loaded)
+        try:
+            await old.generations.settled(_LAST_RENEWAL_SECONDS)
+        finally:
+            self._leaving = None
+            old.generations.fail_all(SlipstreamError("The model was replaced.", hint="Ask again.", code="unloaded"))
+            await old.loaded.engine.close()
+
+    def _wait_to_renew(self) -> None:
+        self._renew_at = self._clock() + min(_LAST_RENEWAL_SECONDS, _FIRST_RENEWAL_SECONDS * 2**self._renewals)
+        self._renewals += 1
+
+    def _have(self, loaded: Loaded) -> None:
+        generations = Generations(loaded.engine, max_queue=self._max_queue, clock=self._clock, samples=self.samples)
+        self._ready = Ready(loaded, generations)
+        self.state, self._renew_at, self._renewals = HostState.READY, 0.0, 0
+        self._report("")
+        if loaded.instead is not None:
+            log.warning("%s stands in: %s", loaded.engine.model.id, loaded.instead.message)
+            self._wait_to_renew()
+
     async def replace(self, load: Load) -> None:
         """Load something else instead. What runs ends with an error of its own."""
         async with self._changing:
@@ -104,6 +188,7 @@ class Keeper:
             await self._let_go("The model was unloaded.", HostState.UNLOADED)
 
     async def _let_go(self, why: str, state: HostState) -> None:
+        await self._stop_renewal()
         task, ready = self._task, self._ready
         self._task = self._ready = None
         self.state, self.error = state, None
@@ -137,11 +222,18 @@ class Keeper:
 
     async def close(self) -> None:
         """Stop loading, or close the engine."""
+        await self._stop_renewal()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
         if self._ready is not None:
             await self._ready.loaded.engine.close()
+
+    async def _stop_renewal(self) -> None:
+        renewal, self._renewal = self._renewal, None
+        if renewal is not None:
+            renewal.cancel()
+            await asyncio.wait([renewal])
 
     def _report(self, detail: str, progress: float | None = None, /) -> None:
         self.detail, self.progress = detail, progress
@@ -156,10 +248,7 @@ class Keeper:
             log.error("loading failed: %s", describe_crash(error))
             self._failed(internal_error())
         else:
-            generations = Generations(loaded.engine, max_queue=self._max_queue, clock=self._clock, samples=self.samples)
-            self._ready = Ready(loaded, generations)
-            self.state = HostState.READY
-            self._report("")
+            self._have(loaded)
             log.info("ready with %s after %.1f s", loaded.engine.model.id, self._clock() - started)
         finally:
             self.loaded_at = self._clock()

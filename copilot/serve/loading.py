@@ -2,7 +2,10 @@
 
 import asyncio
 import threading
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
+import msgspec
 from copilot_models import families
 from copilot_models.families import Family
 
@@ -10,23 +13,22 @@ from copilot.config.settings import Settings
 from copilot.engine.planning import PromptLimits
 from copilot.engine.protocol import ModelInfo
 from copilot.errors import SlipstreamError
-from copilot.serve.keeper import Loaded, Report
+from copilot.serve.keeper import Load, Loaded, Report
 from copilot.weights import store
 from copilot.weights.progress import PullProgress
 from copilot.weights.pull import pull
 from copilot.weights.store import InstalledModel
 
+BACKENDS = {"gguf": "llama.cpp", "exl2": "exllamav2", "safetensors": "exllamav2", "exl3": "exllamav3"}
+"""What runs a model of which format."""
+
+T = TypeVar("T")
+
 
 async def load(settings: Settings, report: Report) -> Loaded:
-    """Load the model that ``settings`` names. Raises :class:`SlipstreamError`; cancelling stops a download too."""
-    installed = await _installed(settings, report)
+    """Load the model that completes. Raises :class:`SlipstreamError`; cancelling stops a download or a build too."""
+    installed = await _installed(settings.model.completion, settings, report)
     manifest = installed.manifest
-    if manifest.format != "gguf":
-        raise SlipstreamError(
-            f"No engine of this version runs {manifest.format.upper()} models such as {manifest.id}.",
-            hint="Choose a GGUF model: `slipstream models list` shows them, and model.completion takes the id of one.",
-            code="no_engine",
-        )
     family = _family(manifest.family)
     info = ModelInfo(
         id=manifest.id,
@@ -35,17 +37,49 @@ async def load(settings: Settings, report: Report) -> Loaded:
         sha256=manifest.sha256,
         quantization=manifest.quantization,
     )
-    report(f"Loading {manifest.id}")
     # Not before a model is here: the socket answers the sooner.
-    from copilot.engine.process import WorkerEngine
+    from copilot.engine.process import GpuLoad, WorkerEngine
 
+    backend = BACKENDS[manifest.format]
+    gpu = None
+    if backend != "llama.cpp":
+        extension = await _extension(backend, report)
+        draft = await _draft(settings, report)
+        gpu = GpuLoad(backend=backend, extension=extension, draft=draft)
+    report(f"Loading {manifest.id}")
     engine = await WorkerEngine.start(
-        installed.path, info, settings.engine, lambda share: report(f"Loading {manifest.id}", share)
+        installed.path, info, settings.engine, lambda share: report(f"Loading {manifest.id}", share), gpu
     )
     limits = PromptLimits(
         prefix_tokens=settings.completion.prefix_tokens, suffix_tokens=settings.completion.suffix_tokens
     )
     return Loaded(engine, family, limits, manifest.order)
+
+
+def with_completion(settings: Settings, model_id: str) -> Settings:
+    """The same, but that model completes."""
+    return msgspec.structs.replace(settings, model=msgspec.structs.replace(settings.model, completion=model_id))
+
+
+def standing_in(preferred: Load, stand_in: Load) -> Load:
+    """Load ``preferred``, or where that fails ``stand_in``. What is loaded knows what to load when that changes."""
+
+    async def load_preferred(report: Report) -> Loaded:
+        return (await preferred(report))._replace(stand_in=instead_of)
+
+    def instead_of(error: SlipstreamError) -> Load:
+        async def load_stand_in(report: Report) -> Loaded:
+            return (await stand_in(report))._replace(instead=error, preferred=load_preferred)
+
+        return load_stand_in
+
+    async def load_either(report: Report) -> Loaded:
+        try:
+            return await load_preferred(report)
+        except SlipstreamError as error:
+            return await instead_of(error)(report)
+
+    return load_either
 
 
 def _family(name: str) -> Family:
@@ -59,8 +93,7 @@ def _family(name: str) -> Family:
         ) from error
 
 
-async def _installed(settings: Settings, report: Report) -> InstalledModel:
-    model_id = settings.model.completion
+async def _installed(model_id: str, settings: Settings, report: Report) -> InstalledModel:
     report(f"Looking for {model_id}")
     try:
         return await asyncio.to_thread(store.find, model_id)
@@ -68,15 +101,44 @@ async def _installed(settings: Settings, report: Report) -> InstalledModel:
         if error.code != "model_missing":
             raise
     loop = asyncio.get_running_loop()
-    cancel = threading.Event()
 
     def progress(now: PullProgress) -> None:
         share = now.done_bytes / now.total_bytes if now.total_bytes else None
         loop.call_soon_threadsafe(report, f"Fetching {model_id}: {now.message}", share)
 
     report(f"Fetching {model_id}")
+    return await _cancellable(lambda cancel: pull(model_id, settings.download, progress, cancel))
+
+
+async def _draft(settings: Settings, report: Report) -> str:
+    """The folder of the model that guesses, or nothing."""
+    if settings.engine.speculation != "draft":
+        return ""
+    if not settings.model.draft:
+        raise SlipstreamError(
+            "engine.speculation is `draft`, but no draft model is named.",
+            hint="Set model.draft to the id of a small model of the same family, or engine.speculation to `ngram`.",
+            code="bad_setting",
+        )
+    return str((await _installed(settings.model.draft, settings, report)).path)
+
+
+async def _extension(backend: str, report: Report) -> str:
+    from copilot.engine.exllama import extension
+
+    loop = asyncio.get_running_loop()
+
+    def told(what: str, share: float | None) -> None:
+        loop.call_soon_threadsafe(report, what, share)
+
+    return await _cancellable(lambda cancel: extension.ensure(backend, told, cancel))
+
+
+async def _cancellable(work: Callable[[threading.Event], T]) -> T:
+    """Run in a thread, which is told when this task is cancelled: that does not reach it by itself."""
+    cancel = threading.Event()
+    running: Awaitable[T] = asyncio.to_thread(work, cancel)
     try:
-        return await asyncio.to_thread(pull, model_id, settings.download, progress, cancel)
+        return await running
     finally:
-        # Cancelling this task does not reach the thread.
         cancel.set()

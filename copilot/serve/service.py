@@ -1,5 +1,7 @@
-"""What the host knows about itself: is it loaded, busy, leaving?"""
+"""What the host knows about itself: is it loaded, busy, leaving? And which of its models answers what."""
 
+import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -9,12 +11,22 @@ from copilot.config.settings import Settings
 from copilot.errors import SlipstreamError
 from copilot.serve.api import HostState, HostStatus
 from copilot.serve.failures import error_data
-from copilot.serve.keeper import Keeper, Load, Ready
+from copilot.serve.keeper import Keeper, Load, Loaded, Ready
 from copilot.serve.memory import resident_bytes
 from copilot.serve.relay import Relay
 
 Choose = Callable[[str], Load]
 """What loads the model of this id. Raises :class:`SlipstreamError` for one that is not known."""
+
+
+WATCH_SECONDS = 2.0
+_SELDOM_SECONDS = 30.0
+"""An idle machine is not to be woken for nothing."""
+
+CHAT_WAIT_SECONDS = 8.0
+"""How long a question waits for its model. Clients take a host that is silent for 12 s for dead."""
+
+log = logging.getLogger(__name__)
 
 
 def draining_error() -> SlipstreamError:
@@ -29,7 +41,8 @@ def draining_error() -> SlipstreamError:
 class Service:
     """The host without its transport. ``on_shutdown`` is called when a client asks it to leave.
 
-    ``choose``: None where only the one model can be loaded.
+    ``choose``: None where only the one model can be loaded. ``chat`` loads a model for chat beside the other; None
+    where one does both.
     """
 
     def __init__(
@@ -39,6 +52,7 @@ class Service:
         *,
         on_shutdown: Callable[[], None],
         choose: Choose | None = None,
+        chat: Load | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
@@ -49,8 +63,13 @@ class Service:
         self.relay = Relay()
         self._choose = choose
         self.keeper = Keeper(load, max_queue=settings.host.max_queue, clock=clock)
+        self.chat_keeper: Keeper | None = None
+        if chat is not None:
+            samples = self.keeper.samples
+            self.chat_keeper = Keeper(chat, max_queue=settings.host.max_queue, clock=clock, samples=samples)
         self.clock = clock
         self._started = clock()
+        self._last_question = clock()
         self._last_request = clock()
 
     @property
@@ -58,13 +77,29 @@ class Service:
         """Seconds."""
         return self.settings.host.idle_minutes * 60
 
+    @property
+    def keepers(self) -> list[Keeper]:
+        """One for each model."""
+        return [self.keeper, *([self.chat_keeper] if self.chat_keeper is not None else [])]
+
+    @property
+    def all_ready(self) -> list[Ready]:
+        """What is loaded now."""
+        return [ready for keeper in self.keepers if (ready := keeper.peek()) is not None]
+
+    def holding(self, stream_id: str) -> Ready | None:
+        """Where the stream waits or runs."""
+        return next((ready for keeper in self.keepers if (ready := keeper.holding(stream_id)) is not None), None)
+
     def idle_seconds(self) -> float:
         """Seconds without work; loading is work."""
-        ready = self.keeper.peek()
-        if self.keeper.loading or (ready is not None and (ready.generations.active or ready.generations.queued)):
+        if any(keeper.loading for keeper in self.keepers):
             return 0.0
-        ended = self.keeper.loaded_at if ready is None else max(self.keeper.loaded_at, ready.generations.last_end)
-        return self.clock() - max(self._last_request, ended)
+        if any(ready.generations.active or ready.generations.queued for ready in self.all_ready):
+            return 0.0
+        ended = [keeper.loaded_at for keeper in self.keepers]
+        ended += [ready.generations.last_end for ready in self.all_ready]
+        return self.clock() - max(self._last_request, *ended)
 
     def ready(self) -> Ready:
         """What a request for text needs. Raises :class:`SlipstreamError` when there is none (yet, or any more)."""
@@ -72,6 +107,55 @@ class Service:
         if self.draining:
             raise draining_error()
         return self.keeper.ready()
+
+    async def ready_to_chat(self) -> Ready:
+        """What a question needs. Waits a little for the chat model to be loaded; where that takes longer, or fails,
+        the model that completes answers. Raises as :meth:`ready` does."""
+        ready = self.ready()
+        self._last_question = self.clock()
+        if self.chat_keeper is None or self._is_chosen:
+            return ready
+        # The other model was loaded first, so it has its memory.
+        return await self.chat_keeper.loaded(CHAT_WAIT_SECONDS) or self.ready()
+
+    @property
+    def _is_chosen(self) -> bool:
+        """Someone chose a model while the host ran: it answers everything."""
+        return self.chosen is not None
+
+    async def watch(self) -> None:
+        """Look after what is loaded, for as long as the host runs: return to a model that another one stands in for,
+        and unload a chat model that nobody has asked for long."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS if self._has_alternatives() else _SELDOM_SECONDS)
+            self.keeper.look()
+            await self._unload_idle_chat()
+
+    def _has_alternatives(self) -> bool:
+        ready = self.keeper.peek()
+        loaded = None if ready is None else ready.loaded
+        other = loaded is not None and (loaded.stand_in is not None or loaded.preferred is not None)
+        return other or self.chat_keeper is not None
+
+    async def _unload_idle_chat(self) -> None:
+        keeper = self.chat_keeper
+        ready = keeper.peek() if keeper is not None else None
+        if keeper is None or ready is None or ready.generations.active or ready.generations.queued:
+            return
+        idle = self.clock() - max(self._last_question, ready.generations.last_end)
+        if idle > self.settings.model.chat_idle_minutes * 60:
+            log.info("unloading %s, idle for %.0f minutes", ready.loaded.engine.model.id, idle / 60)
+            await keeper.unload()
+
+    async def unload(self) -> None:
+        """Free the memory of every model; the next request loads what it needs."""
+        for keeper in self.keepers:
+            await keeper.unload()
+
+    async def close(self) -> None:
+        """End every engine."""
+        for keeper in self.keepers:
+            await keeper.close()
 
     async def load(self, model: str | None) -> None:
         """Load ``model`` in place of what is loaded; None: try again where loading failed. See ``Choose``."""
@@ -99,6 +183,13 @@ class Service:
             state, error = HostState.FAILED, error_data(failure)
         elif engine is not None and engine.restarting:
             state, detail = HostState.STARTING, f"Restarting the engine with {engine.model.id}"
+        notes = [note for each in self.all_ready for note in each.loaded.engine.capabilities.notes]
+        if loaded is not None and loaded.instead is not None and state is HostState.READY:
+            detail = _stand_in_words(loaded)
+            notes.insert(0, detail)
+        if self.chat_keeper is not None and self.chat_keeper.error is not None and engine is not None:
+            why = self.chat_keeper.error.message
+            notes.append(f"{self.settings.model.chat} can't be loaded: {why} {engine.model.id} answers questions too.")
         return HostStatus(
             state=HostState.STOPPING if self.draining else state,
             version=__version__,
@@ -111,8 +202,8 @@ class Service:
             uptime_s=self.clock() - self._started,
             idle_s=self.idle_seconds(),
             idle_limit_s=self.idle_limit,
-            active_streams=ready.generations.active if ready else 0,
-            queued_streams=ready.generations.queued if ready else 0,
+            active_streams=sum(each.generations.active for each in self.all_ready),
+            queued_streams=sum(each.generations.queued for each in self.all_ready),
             worker_restarts=engine.restarts if engine else 0,
             slots=engine.capabilities.slots if engine else 0,
             prompt_tokens=engine.totals.prompt_tokens if engine else 0,
@@ -123,4 +214,16 @@ class Service:
             order={**loaded.family.order, **loaded.order} if loaded else {},
             chosen=self.chosen is not None,
             memory_bytes=resident_bytes(),
+            gpu_bytes=sum(each.loaded.engine.capabilities.gpu_bytes for each in self.all_ready),
+            chat_model=self._chat_model(),
+            notes=tuple(notes),
         )
+
+    def _chat_model(self) -> str | None:
+        ready = self.chat_keeper.peek() if self.chat_keeper is not None and not self._is_chosen else None
+        return None if ready is None else ready.loaded.engine.model.id
+
+
+def _stand_in_words(loaded: Loaded) -> str:
+    assert loaded.instead is not None
+    return f"{loaded.engine.model.id} stands in on the processor: {loaded.instead.message} It is tried again by itself."

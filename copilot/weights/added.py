@@ -1,4 +1,5 @@
-"""Models of the user's own: a GGUF file, an EXL2 folder, or a GGUF file in a hub repository, turned into a manifest.
+"""Models of the user's own: a GGUF file, a folder of safetensors (EXL2, EXL3, 16-bit), or a GGUF file in a hub
+repository, turned into a manifest.
 
 A file or folder is used where it lies, never copied or changed. Of a repository the commit and the SHA-256 are
 pinned now, so that what is fetched later is what was looked at.
@@ -59,7 +60,7 @@ def add(
     else:
         raise SlipstreamError(
             f"{what} is no file, no folder and no repository.",
-            hint="Give the path of a GGUF file or an EXL2 folder, or OWNER/NAME of a hub repository.",
+            hint="Give the path of a GGUF file or a model folder, or OWNER/NAME of a hub repository.",
             code="not_found",
         )
     _remember(found)
@@ -126,20 +127,20 @@ def _look_at_file(path: Path, wanted: Wanted) -> Manifest:
 
 
 def _look_at_folder(path: Path, wanted: Wanted) -> Manifest:
-    folder = safetensors.check_exl2(path, _all_spellings())
+    folder = safetensors.check_folder(path, _all_spellings())
     model_id = wanted.id or slug(path.absolute().name)
     return Manifest(
         id=model_id,
         name=model_id,
         family=_family(folder.spellings, wanted.family, f"{folder.architecture} {path.absolute().name}"),
         license="unknown",
-        quantization=f"EXL2 {folder.bits:g} bits",
+        quantization="F16" if folder.format == "safetensors" else f"{folder.format.upper()} {folder.bits:g} bits",
         size_bytes=disk.size_of(path),
         sha256=UNHASHED,
         context_length=folder.context_length or UNKNOWN_CONTEXT,
         file=model_id,
         sources=(PathSource(path=_own_path(path)),),
-        format="exl2",
+        format=folder.format,
     )
 
 

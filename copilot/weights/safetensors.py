@@ -1,4 +1,4 @@
-"""Check the header of a safetensors file, and that a folder of them is an EXL2 model and nothing that runs code.
+"""Check the header of a safetensors file, and that a folder of them is a model and nothing that runs code.
 
 The format: https://github.com/huggingface/safetensors#format. The header is held against the file as the reference
 reader does: every byte of the data belongs to exactly one tensor.
@@ -25,9 +25,14 @@ _BITS |= {"BF16": 16, "I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64, "F6
 CODE_FORMATS = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".zip", ".npy", ".npz", ".joblib"})
 
 
-class Exl2Folder(msgspec.Struct, frozen=True, kw_only=True):
-    """What a good EXL2 folder says. ``context_length`` in tokens, 0 when unknown; ``bits`` a weight."""
+FOLDER_FORMATS = ("exl2", "exl3", "safetensors")
 
+
+class ModelFolder(msgspec.Struct, frozen=True, kw_only=True):
+    """What a good folder says. ``format``: ``exl2``, ``exl3``, or ``safetensors`` for plain 16-bit weights.
+    ``context_length`` in tokens, 0 when unknown; ``bits`` a weight."""
+
+    format: str
     architecture: str
     bits: float
     context_length: int
@@ -39,7 +44,7 @@ def refuse_code_format(path: Path) -> None:
     if path.suffix.lower() in CODE_FORMATS:
         raise SlipstreamError(
             f"{path.name} is in a format that can run code when it is opened.",
-            hint="Slipstream reads only GGUF files and EXL2 folders of safetensors files.",
+            hint="Slipstream reads only GGUF files and folders of safetensors files.",
             code="unsafe_model_file",
         )
 
@@ -67,7 +72,7 @@ def check(path: Path) -> None:
         raise _refusal(path, str(reason)) from error
 
 
-def check_exl2(folder: Path, look_for: frozenset[str] = frozenset()) -> Exl2Folder:
+def check_folder(folder: Path, look_for: frozenset[str] = frozenset()) -> ModelFolder:
     """Judge a folder. Raises :class:`SlipstreamError` with one sentence, and nothing else."""
     try:
         entries = sorted(entry for entry in folder.iterdir() if entry.is_file())
@@ -76,9 +81,10 @@ def check_exl2(folder: Path, look_for: frozenset[str] = frozenset()) -> Exl2Fold
     for entry in entries:
         refuse_code_format(entry)
     config = _json(folder / "config.json", MAX_CONFIG)
-    quantization = config.get("quantization_config")
-    if not isinstance(quantization, dict) or quantization.get("quant_method") != "exl2":
-        raise _refusal(folder, "its config.json names no EXL2 quantization")
+    quantization = config.get("quantization_config", {"quant_method": "safetensors", "bits": 16})
+    kind = quantization.get("quant_method") if isinstance(quantization, dict) else None
+    if kind not in FOLDER_FORMATS:
+        raise _refusal(folder, "its config.json names a quantization that is neither EXL2 nor EXL3")
     if "auto_map" in config:
         raise SlipstreamError(
             f"{folder.name} asks for code of its own to be run (auto_map in config.json).",
@@ -91,7 +97,8 @@ def check_exl2(folder: Path, look_for: frozenset[str] = frozenset()) -> Exl2Fold
     for entry in weights:
         check(entry)
     bits, length = quantization.get("bits"), config.get("max_position_embeddings")
-    return Exl2Folder(
+    return ModelFolder(
+        format=str(kind),
         architecture=str(config.get("model_type", ""))[:100],
         bits=float(bits) if isinstance(bits, int | float) and 0 < bits <= 16 else 0.0,
         context_length=length if isinstance(length, int) and 0 < length <= 1 << 31 else 0,

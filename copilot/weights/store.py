@@ -21,7 +21,7 @@ from copilot.weights import disk
 
 
 class InstalledModel(msgspec.Struct, frozen=True):
-    """A model whose file is there and right. ``path`` is a folder for EXL2."""
+    """A model whose file is there and right. ``path`` is a folder unless it is a GGUF."""
 
     manifest: Manifest
     path: Path
@@ -195,7 +195,7 @@ def _is_users_own(of: Manifest) -> bool:
 
 
 def _present(of: Manifest, path: Path) -> bool:
-    return path.is_dir() if of.format == "exl2" else path.is_file()
+    return path.is_dir() if of.format != "gguf" else path.is_file()
 
 
 def _missing(of: Manifest, path: Path) -> SlipstreamError:

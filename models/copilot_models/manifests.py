@@ -78,7 +78,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     context_length: Annotated[int, Meta(ge=1, le=1 << 31)]
     file: FileName
     sources: Annotated[tuple[Source, ...], Meta(min_length=1)]
-    format: Annotated[str, Meta(pattern=r"^(?:gguf|exl2)\Z")] = "gguf"
+    format: Annotated[str, Meta(pattern=r"^(?:gguf|exl2|exl3|safetensors)\Z")] = "gguf"
     order: dict[str, str] = {}
 
     def __post_init__(self) -> None:

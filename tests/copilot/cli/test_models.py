@@ -97,11 +97,11 @@ def test_a_file_of_the_users_own(tmp_path: Path, capsys: Output) -> None:
     assert path.exists()
 
 
-def test_a_folder_that_no_engine_runs_is_said_to_be_one(tmp_path: Path, capsys: Output) -> None:
+def test_a_folder_for_a_gpu_is_said_to_be_one(tmp_path: Path, capsys: Output) -> None:
     assert models("add", str(tiny.exl2_folder(tmp_path / "coder"))) == 0
     told = capsys.readouterr().out
-    assert "No engine of this version runs EXL2 models" in told
-    assert "Use it with" not in told
+    assert "runs on a CUDA GPU, with `pip install 'slipstream-copilot[gpu]'`" in told
+    assert "model.completion=coder" in told
 
 
 def test_verify_names_what_is_wrong(tmp_path: Path, capsys: Output) -> None:

@@ -63,7 +63,9 @@ async def first_text(stream: AsyncGenerator[TokenEvent]) -> str:
 class EngineContract:
     """A subclass has the fixtures ``engine`` (two slots, a context of 2,048 tokens) and ``single`` (one slot), each
     with a model that counts on when it is given numbers, has a chat format with ``<|im_start|>`` and ``<|im_end|>``,
-    and has no token ``<|fim_prefix|>``."""
+    and has no token ``<|fim_prefix|>``. ``prefill_step``: the most tokens that it prefills in one."""
+
+    prefill_step = 128
 
     async def test_events_come_in_order_and_end_once(self, engine: Engine) -> None:
         events = await collect(engine, plan(different(1)))
@@ -338,7 +340,7 @@ class EngineContract:
         step = await anext(again := single.generate(long, SamplingParams(max_tokens=1)))
         assert step.progress is not None
         # What was done stays; what was not asked for any more was not done, but for the step that was under way.
-        assert processed <= step.progress.reused <= processed + 128
+        assert processed <= step.progress.reused <= processed + self.prefill_step
         assert step.progress.total > 1000
         await again.aclose()
         assert text(await collect(single, plan(NUMBERS)))

@@ -38,7 +38,7 @@ TO_WORKER: tuple[wire.ToWorker, ...] = (
 
 FROM_WORKER: tuple[wire.FromWorker, ...] = (
     wire.LoadProgress(fraction=0.5),
-    wire.Loaded(context_length=8192, version="1"),
+    wire.Loaded(context_length=8192, patient_tokens=6144, version="1", notes=("Smaller.",), gpu_bytes=2**33),
     wire.Event(id=1, at=1.5, progress=Progress(processed=64, total=100, reused=0)),
     wire.Event(id=1, at=1.5, data=b"\xf0\x9f", token_id=7, logprob=-0.25),
     wire.Done(

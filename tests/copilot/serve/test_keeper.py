@@ -4,11 +4,15 @@ import asyncio
 
 import pytest
 
+from copilot.engine.protocol import Layout, Part, PromptPlan, SamplingParams
 from copilot.errors import SlipstreamError
-from copilot.serve.api import HostState
+from copilot.serve.api import DoneData, HostState, Lane
 from copilot.serve.keeper import Keeper, Loaded, Report
+from copilot.serve.loading import standing_in
 from tests.fakes import ScriptedEngine
 from tests.hosts import loads, running, until
+
+PLAN = PromptPlan(parts=(Part(text="a", name="prompt"),), layout=Layout.RAW)
 
 
 class Flaky:
@@ -106,3 +110,89 @@ async def test_health_of_a_ready_host() -> None:
     assert response.status_code == 200
     assert status is not None
     assert (status.state, status.model, status.backend, status.slots) == (HostState.READY, "scripted", "scripted", 3)
+
+
+class Pair:
+    """A model on a GPU that comes and goes, and one that stands in for it. Its clock is set by hand."""
+
+    def __init__(self) -> None:
+        self.works = True
+        self.now = 0.0
+        self.hold = asyncio.Event()
+        self.large: list[ScriptedEngine] = []
+        self.small: list[ScriptedEngine] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    async def load_large(self, report: Report) -> Loaded:
+        if not self.works:
+            raise SlipstreamError("There is no CUDA GPU.", hint="", code="no_gpu")
+        self.large.append(ScriptedEngine(("large",)))
+        return await loads(self.large[-1])(report)
+
+    async def load_small(self, report: Report) -> Loaded:
+        self.small.append(ScriptedEngine(("a", "b"), hold=self.hold))
+        return await loads(self.small[-1])(report)
+
+    def keeper(self) -> Keeper:
+        return Keeper(standing_in(self.load_large, self.load_small), max_queue=4, clock=self.clock)
+
+
+async def test_a_lost_gpu_is_stood_in_for_and_returned_to_when_it_is_back() -> None:
+    pair = Pair()
+    keeper = pair.keeper()
+    keeper.start()
+    await until(lambda: keeper.peek() is not None)
+    assert keeper.ready().loaded.engine is pair.large[0]
+    keeper.look()
+    assert (len(pair.large), len(pair.small)) == (1, 0), "nothing is wrong"
+
+    pair.works = False
+    pair.large[0].failure = SlipstreamError("The engine crashed 3 times.", hint="", code="engine_failed")
+    keeper.look()
+    await until(lambda: bool(pair.small) and keeper.ready().loaded.engine is pair.small[0])
+    instead = keeper.ready().loaded.instead
+    assert instead is not None
+    assert "crashed" in instead.message
+    await until(lambda: pair.large[0].closed)
+
+    # What runs on the one that stood in ends there, while new requests have the other.
+    stream = keeper.ready().generations.submit(PLAN, SamplingParams(), lane=Lane.INLINE)
+    keeper.look()
+    assert len(pair.large) == 1, "not before its time"
+    pair.now += 60
+    keeper.look()
+    await asyncio.sleep(0.05)
+    assert keeper.ready().loaded.engine is pair.small[0], "it is still gone"
+    pair.works = True
+    pair.now += 600
+    keeper.look()
+    await until(lambda: keeper.ready().loaded.engine is pair.large[-1])
+    assert keeper.ready().loaded.instead is None
+    assert not pair.small[0].closed
+    holding = keeper.holding(stream.id)
+    assert holding is not None
+    assert holding.loaded.engine is pair.small[0]
+    pair.hold.set()
+    await until(lambda: pair.small[0].closed)
+    assert stream.closed
+    assert isinstance(stream.events[-1], DoneData)
+    await keeper.close()
+    assert pair.large[-1].closed
+
+
+async def test_a_switch_that_is_going_on_ends_with_the_keeper() -> None:
+    pair = Pair()
+    keeper = pair.keeper()
+    keeper.start()
+    await until(lambda: keeper.peek() is not None)
+    stream = keeper.ready().generations.submit(PLAN, SamplingParams(), lane=Lane.INLINE)
+    pair.large[0].failure = SlipstreamError("Gone.", hint="", code="engine_failed")
+    pair.large[0].hold = asyncio.Event()
+    keeper.look()
+    await until(lambda: bool(pair.small))
+    await keeper.close()
+    assert pair.large[0].closed
+    assert pair.small[0].closed
+    assert stream.closed

@@ -1,24 +1,74 @@
 """From settings to an engine: what ends before one is started."""
 
+import importlib.util
 from pathlib import Path
 
 import msgspec
 import pytest
+from copilot_models import families
 
-from copilot.config.settings import DownloadSettings, ModelSettings, Settings
+from copilot.config.settings import DownloadSettings, Settings
 from copilot.errors import SlipstreamError
-from copilot.serve.loading import load
+from copilot.serve.keeper import Loaded, Report
+from copilot.serve.loading import load, standing_in, with_completion
 from copilot.weights import added
 from tests.copilot.weights import tiny
+from tests.fakes import ScriptedEngine
 
 
-async def test_a_model_of_a_format_without_an_engine_is_said_to_be_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def gpu_settings(folder: Path) -> Settings:
+    of = added.add(str(tiny.exl2_folder(folder)), added.Wanted(), DownloadSettings())
+    return with_completion(Settings(), of.id)
+
+
+@pytest.fixture(autouse=True)
+def no_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLIPSTREAM_MODELS_DIR", str(tmp_path / "models"))
-    of = added.add(str(tiny.exl2_folder(tmp_path / "coder")), added.Wanted(), DownloadSettings())
-    settings = msgspec.structs.replace(Settings(), model=ModelSettings(completion=of.id))
-    with pytest.raises(SlipstreamError, match="No engine of this version runs EXL2 models") as caught:
-        await load(settings, lambda _detail, _progress=None: None)
+
+
+async def test_without_its_library_a_gpu_model_says_what_to_install(tmp_path: Path) -> None:
+    if importlib.util.find_spec("exllamav2") is not None:
+        pytest.skip("ExLlamaV2 is installed")
+    with pytest.raises(SlipstreamError, match="ExLlamaV2 is not installed") as caught:
+        await load(gpu_settings(tmp_path / "coder"), lambda _detail, _progress=None: None)
     assert caught.value.code == "no_engine"
+    assert "slipstream-copilot[gpu]" in caught.value.hint
     assert "GGUF" in caught.value.hint
+
+
+async def test_guessing_with_a_draft_model_needs_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("copilot.engine.exllama.extension.ensure", lambda *_: "")
+    settings = gpu_settings(tmp_path / "coder")
+    engine = msgspec.structs.replace(settings.engine, speculation="draft")
+    with pytest.raises(SlipstreamError, match="no draft model is named") as caught:
+        await load(msgspec.structs.replace(settings, engine=engine), lambda _detail, _progress=None: None)
+    assert "model.draft" in caught.value.hint
+
+
+async def test_what_stands_in_knows_for_what_and_what_to_return_to() -> None:
+    broken = SlipstreamError("The GPU is gone.", code="no_gpu")
+    works = False
+
+    async def preferred(_report: Report) -> Loaded:
+        if not works:
+            raise broken
+        return Loaded(ScriptedEngine([]), families.load("qwen"))
+
+    async def small(_report: Report) -> Loaded:
+        return Loaded(ScriptedEngine([]), families.load("plain"))
+
+    def report(_detail: str, _progress: float | None = None, /) -> None: ...
+
+    loaded = await standing_in(preferred, small)(report)
+    assert (loaded.family.name, loaded.instead) == ("plain", broken)
+    assert loaded.preferred is not None
+    with pytest.raises(SlipstreamError, match="is gone"):
+        await loaded.preferred(report)
+    works = True
+    returned = await loaded.preferred(report)
+    assert (returned.family.name, returned.instead, returned.preferred) == ("qwen", None, None)
+    assert returned.stand_in is not None
+    again = await returned.stand_in(SlipstreamError("It crashed.", code="engine_failed"))(report)
+    assert again.family.name == "plain"
+    assert again.instead is not None
+    assert again.instead.message == "It crashed."

@@ -80,7 +80,7 @@ def test_mutants_raise_nothing_else(tmp_path: Path) -> None:
 
 def test_a_sound_folder_tells_what_it_is(tmp_path: Path) -> None:
     folder = tiny.exl2_folder(tmp_path / "m", tokens=["<|fim_prefix|>"])
-    found = safetensors.check_exl2(folder, frozenset({"<|fim_prefix|>", "<|other|>", "a"}))
+    found = safetensors.check_folder(folder, frozenset({"<|fim_prefix|>", "<|other|>", "a"}))
     assert (found.architecture, found.bits, found.context_length) == ("qwen2", 4.25, 8192)
     assert found.spellings == {"<|fim_prefix|>", "a"}
 
@@ -90,30 +90,30 @@ def test_formats_that_run_code_are_refused(tmp_path: Path, name: str) -> None:
     folder = tiny.exl2_folder(tmp_path / "m")
     (folder / name).write_bytes(b"")
     with pytest.raises(SlipstreamError, match="can run code") as caught:
-        safetensors.check_exl2(folder)
+        safetensors.check_folder(folder)
     assert caught.value.code == "unsafe_model_file"
 
 
 def test_a_model_with_code_of_its_own_is_refused(tmp_path: Path) -> None:
     folder = tiny.exl2_folder(tmp_path / "m", auto_map={"AutoModel": "evil.Model"})
     with pytest.raises(SlipstreamError, match="auto_map"):
-        safetensors.check_exl2(folder)
+        safetensors.check_folder(folder)
 
 
 def test_other_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SlipstreamError, match=r"no readable config\.json"):
-        safetensors.check_exl2(tmp_path)
-    with pytest.raises(SlipstreamError, match="no EXL2 quantization"):
-        safetensors.check_exl2(tiny.exl2_folder(tmp_path / "gptq", quantization_config={"quant_method": "gptq"}))
+        safetensors.check_folder(tmp_path)
+    with pytest.raises(SlipstreamError, match="neither EXL2 nor EXL3"):
+        safetensors.check_folder(tiny.exl2_folder(tmp_path / "gptq", quantization_config={"quant_method": "gptq"}))
     empty = tiny.exl2_folder(tmp_path / "empty")
     (empty / "output.safetensors").unlink()
     with pytest.raises(SlipstreamError, match=r"no \.safetensors file"):
-        safetensors.check_exl2(empty)
+        safetensors.check_folder(empty)
     damaged = tiny.exl2_folder(tmp_path / "damaged")
     (damaged / "output.safetensors").write_bytes(bytes(8))
     with pytest.raises(SlipstreamError, match="not a sound model"):
-        safetensors.check_exl2(damaged)
+        safetensors.check_folder(damaged)
     garbled = tiny.exl2_folder(tmp_path / "garbled")
     (garbled / "config.json").write_text("{")
     with pytest.raises(SlipstreamError, match="not JSON"):
-        safetensors.check_exl2(garbled)
+        safetensors.check_folder(garbled)

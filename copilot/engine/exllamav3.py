@@ -1,0 +1,180 @@
+"""ExLlamaV3 1.6 in the worker process: EXL3 and fp16 folders on a CUDA GPU. What differs from ``exllamav2``.
+
+It brings its own attention over pages, so nothing stands in for flash-attn here; an error of one job does not end the
+others; and prompts share the GPU with answers that are being written (``shared_chunk_size``, ``prefill_cooldown``).
+"""
+
+import gc
+import sys
+from pathlib import Path
+from typing import Any
+
+from copilot.engine.backend import Report
+from copilot.engine.exllama import memory, messages, results
+from copilot.engine.exllama.adapter import PAGE, PagedBackend
+from copilot.engine.exllama.loop import Job, Step
+from copilot.engine.exllama.vocabulary import Vocabulary
+from copilot.engine.slots import Slots
+from copilot.engine.wire import Load, Loaded
+from copilot.errors import SlipstreamError
+
+DRAFT_TOKENS = 4
+NGRAM_TOKENS = 3
+"""So many tokens must have stood in the text before for what followed them to be the guess."""
+
+_BITS = {"q8": 8, "q6": 6, "q4": 4}
+
+
+def open_model(load: Load, report: Report) -> PagedBackend:
+    """Load the folder ``load.path``. Raises :class:`SlipstreamError`: ``engine_failed``, ``out_of_memory``."""
+    library = _import(load.extension)
+    import torch
+
+    messages.need_gpu(torch)
+    folder = Path(load.path)
+    vocabulary = Vocabulary(folder, load.name)
+    shape = memory.shape(folder)
+    kind = memory.cache_type(load.cache_type, shape.parameters)
+    tokens, notes = messages.fitting(torch, load, shape, kind)
+    config = library.Config.from_directory(str(folder))
+    model = library.Model.from_config(config)
+    cache = library.Cache(model, max_num_tokens=tokens, **_layers(library, kind))
+    draft = _draft(library, load, tokens)
+    try:
+        model.load(
+            max_chunk_size=load.batch_tokens, callback=lambda done, total: report(done / max(1, total)), generator=False
+        )
+        if draft is not None:
+            draft[0].load(generator=False)
+    except torch.OutOfMemoryError as error:
+        raise messages.out_of_memory(load.name, "it does not fit besides what else is there") from error
+    generator = library.Generator(
+        model=model,
+        cache=cache,
+        tokenizer=library.Tokenizer.from_config(config),
+        max_batch_size=load.slots,
+        max_chunk_size=load.batch_tokens,
+        draft_model=draft[0] if draft else None,
+        draft_cache=draft[1] if draft else None,
+        num_draft_tokens=DRAFT_TOKENS if draft else None,
+        ngram_match_min=NGRAM_TOKENS if load.speculation == "ngram" else 0,
+        # Copies in the moment in which the last job ends, just when the next key comes.
+        enable_defrag=False,
+    )
+    slots = Slots(load.slots, tokens)
+    length = min(tokens, load.context_tokens)
+    loaded = Loaded(
+        context_length=length,
+        patient_tokens=min(slots.patient_tokens, length),
+        version=messages.version("exllamav3"),
+        kv_reuse="pages",
+        grammar=True,
+        notes=tuple(notes),
+        gpu_bytes=messages.gpu_bytes(torch),
+    )
+    drafted = DRAFT_TOKENS if load.speculation != "off" else 0
+    return PagedBackend(_Library(library, model, draft, generator), vocabulary, slots, loaded, draft_tokens=drafted)
+
+
+def _import(extension: str) -> Any:
+    if extension:
+        sys.path.insert(0, extension)
+    try:
+        import exllamav3
+    except Exception as error:
+        raise messages.not_importable("ExLlamaV3", error) from error
+    return exllamav3
+
+
+def _layers(library: Any, kind: str) -> dict[str, Any]:
+    """The arguments that choose the precision of a cache."""
+    if kind == "fp16":
+        return {}
+    from exllamav3.cache import CacheLayer_quant
+
+    return {"layer_type": CacheLayer_quant, "k_bits": _BITS[kind], "v_bits": _BITS[kind]}
+
+
+def _draft(library: Any, load: Load, tokens: int) -> Any:
+    if load.speculation != "draft" or not load.draft:
+        return None
+    model = library.Model.from_config(library.Config.from_directory(load.draft))
+    return model, library.Cache(model, max_num_tokens=tokens)
+
+
+class _Library:
+    """See :class:`copilot.engine.exllama.loop.Library`."""
+
+    def __init__(self, library: Any, model: Any, draft: Any, generator: Any) -> None:
+        self._library = library
+        self._models = [model, *(draft or ())[:1]]
+        self._generator = generator
+
+    def submit(self, job: Job) -> None:
+        import torch
+
+        params = job.params
+        handle = self._library.Job(
+            input_ids=torch.tensor([job.ids], dtype=torch.long),
+            max_new_tokens=max(1, job.max_tokens),
+            sampler=self._sampler(job),
+            seed=params.seed,
+            stop_conditions=sorted(job.stop_tokens),
+            identifier=job,
+            # Its probabilities are those after cutting, and 1 for the likeliest.
+            return_logits=params.logprobs,
+            filters=self._filters(job),
+        )
+        self._generator.enqueue(handle)
+        job.handle = handle
+
+    def cancel(self, job: Job) -> None:
+        self._generator.cancel(job.handle)
+        job.handle = None
+
+    def iterate(self) -> list[tuple[Job, Step]]:
+        return results.steps(self._generator.iterate(), PAGE)
+
+    def tidy(self) -> None:
+        """It has no idle work without a disk cache."""
+
+    def recover(self, error: Exception) -> SlipstreamError | None:
+        import torch
+
+        if not isinstance(error, torch.OutOfMemoryError):
+            return None
+        self._generator.clear_queue()
+        gc.collect()
+        torch.cuda.empty_cache()
+        return messages.full()
+
+    def close(self) -> None:
+        import torch
+
+        self._generator.clear_queue()
+        self._generator.close()
+        for model in self._models:
+            model.unload()
+        self._models, self._generator = [], None
+        gc.collect()
+        torch.cuda.empty_cache()
+
+    def _sampler(self, job: Job) -> Any:
+        params = job.params
+        if params.temperature <= 0:
+            return self._library.ArgmaxSampler()
+        return self._library.ComboSampler(
+            temperature=params.temperature, top_k=max(0, params.top_k), top_p=min(1.0, params.top_p)
+        )
+
+    def _filters(self, job: Job) -> list[Any]:
+        if not job.params.json_schema:
+            return []
+        try:
+            return [
+                self._library.LLGuidanceFilter(
+                    self._generator.tokenizer, json_schema=job.params.json_schema, eos_after_completed=True
+                )
+            ]
+        except ValueError as error:
+            raise messages.bad_schema(str(error)) from error

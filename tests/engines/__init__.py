@@ -1,0 +1,1 @@
+"""What lets the real ExLlamaV2 run on a processor, for tests."""
