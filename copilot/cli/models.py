@@ -160,8 +160,8 @@ def _add(args: argparse.Namespace) -> int:
     if store.state(of) is not store.State.INSTALLED:
         print(f"Fetch it with `slipstream models pull {of.id}`.")
     if of.format != "gguf":
-        print(f"No engine of this version runs {of.format.upper()} models, so it can't be used yet.")
-        return 0
+        extra = "gpu3" if of.format == "exl3" else "gpu"
+        print(f"It runs on a CUDA GPU, with `pip install 'slipstream-copilot[{extra}]'` and a CUDA build of torch.")
     print(f"Use it with `slipstream --set model.completion={of.id} ...` or in the configuration file.")
     print("Run `slipstream stop` first: a host that is running keeps the model that it has.")
     return 0

@@ -69,7 +69,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     gpu_batch_tokens: Annotated[
         int,
         Meta(
-            ge=256,
+            ge=512,
             le=4096,
             multiple_of=256,
             description="As batch_tokens, for ExLlamaV2 and V3. A cancel waits for one such step.",

@@ -32,8 +32,6 @@ def install() -> None:
     from copilot.engine.exllama import flash
 
     flash.install()
-    import exllamav2
-    import exllamav2.generator
     from exllamav2 import device
 
     device.global_streams[0] = None

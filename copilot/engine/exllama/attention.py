@@ -7,7 +7,8 @@ from copilot.engine.exllama.adapter import PAGE
 from copilot.errors import SlipstreamError
 
 TOKENS = PAGE + 60
-"""A whole page, a part of the next one, and single steps after it."""
+"""A whole page, a part of the next one, and single steps after it. No more than one prefill step, which the plain path
+computes at once."""
 
 _STEPS = 4
 _TOLERANCE = {"fp16": 0.05, "q8": 0.08, "q6": 0.15, "q4": 0.3}

@@ -138,6 +138,9 @@ class JobLoop:
                     self._iterate()
             except Exception as error:
                 self._fail(error)
+        while not self._new.empty():
+            self._begin(self._new.get())
+        self._end_all(lambda: Step(at=time.monotonic(), end=End.CANCELLED))
         self._library.close()
 
     def _take(self) -> None:
@@ -188,6 +191,9 @@ class JobLoop:
         told = self._library.recover(error)
         if told is None:
             self._on_broken(error)
+        self._end_all(lambda: told)
+
+    def _end_all(self, last: Callable[[], Step | SlipstreamError]) -> None:
         for job in self._running:
-            job.steps.put(told)
+            job.steps.put(last())
         self._running.clear()
