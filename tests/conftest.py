@@ -71,4 +71,6 @@ def tiny_model(home: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same model as a folder of safetensors, for the GPU libraries."""
-    return Path("/tmp/smollm2-hf")
+    from copilot.weights.convert.gguf_import import import_gguf
+
+    return import_gguf(_model(TINY_MODEL), tmp_path_factory.mktemp("models") / "tiny").folder

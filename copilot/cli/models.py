@@ -1,4 +1,4 @@
-"""List, fetch, check, add and remove models."""
+"""List, fetch, check, add, recommend, make and remove models."""
 
 import argparse
 import contextlib
@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from copilot import paths
+from copilot.cli import models_make, models_recommend
 from copilot.config.settings import Settings
 from copilot.errors import SlipstreamError
 from copilot.weights import disk, store
@@ -28,11 +29,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument("id", nargs="?", help="every model that is here, when left out")
     one = actions.add_parser("path", help="print where a model's file is")
     one.add_argument("id", nargs="?", help="the model that completes, when left out")
-    one = actions.add_parser("add", help="use a GGUF file or EXL2 folder of your own, or one of a hub repository")
+    one = actions.add_parser("add", help="use a GGUF file or model folder of your own, or one of a hub repository")
     one.add_argument("what", metavar="PATH|OWNER/NAME", help="a file or folder is used where it lies, not copied")
     one.add_argument("--id", default="", help="what to call it")
     one.add_argument("--family", default="", help="its prompt format, when the guess is wrong")
     one.add_argument("--file", default="", help="which file of the repository")
+    one = actions.add_parser("recommend", help="which models suit this machine, and how fast they would be")
+    models_recommend.add_arguments(one)
+    one = actions.add_parser("import-gguf", help="make a folder for ExLlamaV2 and V3 of a GGUF file")
+    models_make.add_import(one)
+    one = actions.add_parser("convert", help="quantise a folder to EXL2 (needs a CUDA GPU)")
+    models_make.add_convert(one)
     one = actions.add_parser("remove", help="delete a model's file; a file that was added by its path stays")
     one.add_argument("id")
 
@@ -46,6 +53,9 @@ def run(args: argparse.Namespace) -> int:
         "path": _path,
         "add": _add,
         "remove": _remove,
+        "recommend": models_recommend.run,
+        "import-gguf": models_make.run_import,
+        "convert": models_make.run_convert,
     }
     return actions[args.action](args)
 

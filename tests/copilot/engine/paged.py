@@ -87,7 +87,8 @@ class PagedContract:
         prompt = code(7, 30)
         await prefilled(engine, plan(prompt))
         cost, whole = await prefilled(engine, plan(prompt[prompt.index("\n") + 1 :]))
-        assert cost >= whole - 2
+        # Every line begins with the same few tokens.
+        assert cost >= whole - 12
 
     async def test_the_planners_prompts_are_reused_while_someone_types(self, engine: Engine) -> None:
         """As ``planning.plan_infill`` makes them, in the family without FIM tokens: only what is before the caret."""

@@ -1,0 +1,213 @@
+"""The conversion to EXL2, around a converter that only pretends to: it says and leaves what the real one does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from copilot.errors import SlipstreamError
+from copilot.weights.convert import exl2
+from copilot.weights.convert.agreement import Agreement, Position, compare
+from tests.copilot.weights import tiny
+
+# Says what exllamav2 0.3.2 says (conversion/bot_status.py), one layer after the other.
+CONVERTER = """
+import json, os, pathlib, shutil, sys
+arguments = sys.argv[1:]
+def value(flag): return arguments[arguments.index(flag) + 1] if flag in arguments else None
+work, out, source = map(pathlib.Path, (value("-o"), value("-cf"), value("-i")))
+said = json.dumps(arguments) + os.environ.get("EXLLAMA_NO_SDPA", "")
+with open(work / "calls.txt", "a") as calls: calls.write(said + "\\n")
+job = work / "job_new.json"
+done = json.loads(job.read_text())["layers"] if job.exists() else 0
+for layer in range(done, 4):
+    print(f" -- Layer: model.layers.{layer} (Attention)", flush=True)
+    print('[STATUS]' + json.dumps({"stage": "Measuring", "completion": layer / 4}) + '[/STATUS]', flush=True)
+    BODY
+    job.write_text(json.dumps({"layers": layer + 1, "progress": "measure_quant"}))
+out.mkdir(exist_ok=True)
+for name in ("tokenizer.json", "output.safetensors"): shutil.copy(source / name, out / name)
+config = json.loads((source / "config.json").read_text())
+config["quantization_config"] = {"quant_method": "exl2", "bits": float(value("-b"))}
+(out / "config.json").write_text(json.dumps(config))
+job.write_text(json.dumps({"layers": 4, "progress": "finished"}))
+print(" -- Finished")
+"""
+
+
+@pytest.fixture
+def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> exl2.Wanted:
+    converter(tmp_path, monkeypatch, "pass")
+    source = tiny.exl2_folder(tmp_path / "source", tokens=("a",))
+    config = json.loads((source / "config.json").read_text())
+    del config["quantization_config"]
+    (source / "config.json").write_text(json.dumps(config))
+    return exl2.Wanted(source=source, out=tmp_path / "made" / "out", work=tmp_path / "work", bits=4.0)
+
+
+def converter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    script = tmp_path / "converter.py"
+    script.write_text(CONVERTER.replace("BODY", body))
+    monkeypatch.setattr(exl2, "COMMAND", (str(script),))
+
+
+def nothing(_what: str, _share: float) -> None: ...
+
+
+def calls(wanted: exl2.Wanted) -> list[str]:
+    return (wanted.work / "calls.txt").read_text().splitlines()
+
+
+def test_it_is_told_how_far_it_is_and_what_was_made(wanted: exl2.Wanted) -> None:
+    told: list[tuple[str, float]] = []
+    assert exl2.convert(wanted, lambda what, share: told.append((what, share))) == wanted.out
+    assert told == [("Measuring", 0.0), ("Measuring", 0.25), ("Measuring", 0.5), ("Measuring", 0.75)]
+    assert "Layer: model.layers.3" in (wanted.work / "convert.log").read_text()
+    (call,) = calls(wanted)
+    assert '"-b", "4"' in call
+    assert '"-hb", "6"' in call
+
+
+def test_it_measures_with_attention_that_is_right(wanted: exl2.Wanted) -> None:
+    """Without flash-attn ExLlamaV2 0.3.2 computes without a causal mask, unless this is in its environment."""
+    exl2.convert(wanted, nothing)
+    assert calls(wanted)[0].endswith("]1")
+
+
+def test_what_was_stopped_goes_on_from_there(
+    wanted: exl2.Wanted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converter(tmp_path, monkeypatch, "if layer == 2: sys.exit()")
+    with pytest.raises(SlipstreamError) as caught:
+        exl2.convert(wanted, nothing)
+    assert caught.value.code == "convert_failed"
+    converter(tmp_path, monkeypatch, "assert layer >= 2")
+    measured = msgspec.structs.replace(wanted, measurement=tmp_path / "measurement.json")
+    assert exl2.convert(measured, nothing) == wanted.out
+    # The converter keeps to the options that it began with.
+    assert "-m" not in json.loads(calls(wanted)[1].rstrip("1"))
+
+
+def test_a_working_folder_of_another_conversion_is_left_alone(
+    wanted: exl2.Wanted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converter(tmp_path, monkeypatch, "if layer == 2: sys.exit()")
+    with pytest.raises(SlipstreamError):
+        exl2.convert(wanted, nothing)
+    with pytest.raises(SlipstreamError, match="of another conversion") as caught:
+        exl2.convert(msgspec.structs.replace(wanted, bits=6.0), nothing)
+    assert caught.value.code == "folder_in_use"
+
+
+def test_ctrl_c_ends_the_converter_and_what_was_done_stays(
+    wanted: exl2.Wanted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = tmp_path / "pid"
+    script = (
+        f"pathlib.Path({str(pid)!r}).write_text(str(os.getpid())); import time; time.sleep(600 if layer == 1 else 0)"
+    )
+    converter(tmp_path, monkeypatch, script)
+    program = (
+        "import sys; from pathlib import Path; from copilot.weights.convert import exl2\n"
+        f"exl2.COMMAND = {exl2.COMMAND!r}\n"
+        f"exl2.convert(exl2.Wanted(source=Path({str(wanted.source)!r}), out=Path({str(wanted.out)!r}),"
+        f" work=Path({str(wanted.work)!r}), bits=4.0), lambda what, share: None)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+    job = wanted.work / "job_new.json"
+    deadline = time.monotonic() + 60
+    while not (job.exists() and "layers" in job.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    child.send_signal(signal.SIGINT)
+    child.wait(60)
+    deadline = time.monotonic() + 60
+    while _runs(int(pid.read_text())) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not _runs(int(pid.read_text()))
+    assert json.loads(job.read_text())["layers"] == 1
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("raise SystemExit(\"ModuleNotFoundError: No module named 'torch'\")", "not installed"),
+        ("raise RuntimeError('CUDA out of memory. Tried to allocate 2 GiB')", "memory was full"),
+        ("raise OSError(28, 'No space left on device')", "disk is full"),
+        ("print('ValueError: something new'); sys.exit()", "ValueError: something new"),
+    ],
+)
+def test_why_it_failed_is_said_in_plain_words(
+    wanted: exl2.Wanted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, words: str
+) -> None:
+    converter(tmp_path, monkeypatch, body)
+    with pytest.raises(SlipstreamError, match=words) as caught:
+        exl2.convert(wanted, nothing)
+    assert caught.value.hint
+
+
+def test_what_it_can_not_be_made_of_is_refused_before(wanted: exl2.Wanted, tmp_path: Path) -> None:
+    quantised = tiny.exl2_folder(tmp_path / "exl2")
+    with pytest.raises(SlipstreamError, match="quantised already"):
+        exl2.convert(msgspec.structs.replace(wanted, source=quantised), nothing)
+    (wanted.source / "pytorch_model.bin").touch()
+    with pytest.raises(SlipstreamError) as caught:
+        exl2.convert(wanted, nothing)
+    assert caught.value.code == "unsafe_model_file"
+    assert not wanted.work.exists()
+
+
+def test_bits_and_folders_are_looked_at_before(wanted: exl2.Wanted, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SlipstreamError) as caught:
+        exl2.convert(msgspec.structs.replace(wanted, bits=1.5), nothing)
+    assert caught.value.code == "bad_bits"
+    monkeypatch.setattr("copilot.weights.disk.free_bytes", lambda _folder: 10)
+    with pytest.raises(SlipstreamError) as caught:
+        exl2.convert(wanted, nothing)
+    assert caught.value.code == "disk_full"
+    wanted.out.mkdir(parents=True)
+    (wanted.out / "x").touch()
+    with pytest.raises(SlipstreamError) as caught:
+        exl2.convert(wanted, nothing)
+    assert caught.value.code == "folder_in_use"
+
+
+@pytest.mark.parametrize(
+    "line", ["", "text", "[STATUS]{[/STATUS]", '[STATUS]{"stage": "x"}[/STATUS]', "[STATUS]1[/STATUS]"]
+)
+def test_lines_that_say_nothing_of_progress(line: str) -> None:
+    assert exl2.progress(line) is None
+
+
+def test_a_model_agrees_with_itself_and_less_with_another() -> None:
+    source = [Position((5, 6), (-0.1, -2.4)), Position((7, 8), (-0.2, -1.8)), Position((9, 1), (-0.5, -1.0))]
+    same = compare(source, [(5, (-0.1, -2.4)), (7, (-0.2, -1.8)), (9, (-0.5, -1.0))])
+    assert same == Agreement(tokens=3, same=1.0, divergence=0.0)
+    other = compare(source, [(6, (-2.4, -0.1)), (7, (-0.3, -1.5)), (9, (-0.5, -1.0))])
+    assert other.same == pytest.approx(2 / 3)
+    # 0.905 (-0.1 + 2.4) + 0.091 (-2.4 + 0.1) + 0.819 · 0.1 - 0.165 · 0.3, a third of it.
+    assert other.divergence == pytest.approx((0.9048 * 2.3 - 0.0907 * 2.3 + 0.8187 * 0.1 - 0.1653 * 0.3) / 3, abs=1e-3)
+    assert "take more bits" in other.words()
+    assert "100.0%" in same.words()
+
+
+def test_a_comparison_that_failed_says_why(wanted: exl2.Wanted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exl2, "CHECK", ("-c", "raise SystemExit('No CUDA GPUs are available')"))
+    with pytest.raises(SlipstreamError, match="No CUDA GPUs"):
+        exl2.agreement(wanted.source, wanted.source, nothing)
+    said = '{"tokens": 4, "same": 0.75, "divergence": 0.2}'
+    monkeypatch.setattr(exl2, "CHECK", ("-c", f"print('noise'); print('{said}')"))
+    assert exl2.agreement(wanted.source, wanted.source, nothing).same == 0.75
