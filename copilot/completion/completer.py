@@ -51,8 +51,8 @@ class Link(Protocol):
         """A stream broke, or was refused."""
         ...
 
-    def answered(self) -> None:
-        """A stream came to a good end."""
+    def answered(self, model: str | None = None) -> None:
+        """A stream came to a good end; ``model`` made it, where that is known."""
         ...
 
 
@@ -253,12 +253,12 @@ class Completer:
                 trace.add(event)
                 if isinstance(event, TokenData):
                     if trace.stats.generated_tokens == 1:
-                        self._link.answered()
+                        self._link.answered(trace.model)
                     if generation in session.running:
                         self._do(session.text(generation, event.text, self._now()))
                 elif isinstance(event, ProgressData):
                     session.progressed(generation, event)
                 elif isinstance(event, DoneData):
-                    self._link.answered()
+                    self._link.answered(trace.model)
                     self._do(session.finished(generation, self._now(), event.reason))
         return True

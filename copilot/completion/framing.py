@@ -48,9 +48,11 @@ _LEAST = 0.2
 
 class ModelFacts(NamedTuple):
     """How the loaded model wants to be asked. ``order``: place of the caret, or ``no_suffix``, to layout; empty while
-    that is not known, and the host then chooses the layout by the place."""
+    that is not known, and the host then chooses the layout by the place. ``prefill``: tokens a second, where the
+    engine measured that when it loaded the model."""
 
     order: Mapping[str, str]
+    prefill: float = 0.0
 
     def layout(self, place: CaretPlace, suffix: str) -> str:
         return self.order.get(place if suffix.strip() else "no_suffix", UNKNOWN)
@@ -136,6 +138,7 @@ class Framing:
 
     def configure(self, settings: CompletionSettings, model: ModelFacts) -> None:
         self._settings, self._model = settings, model
+        self._speed.believe(model.prefill)
 
     def cold(self) -> None:
         """The engine was started anew."""

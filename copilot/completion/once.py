@@ -29,7 +29,7 @@ class _Link:
     def failed(self, error: SlipstreamError) -> None:
         self.error = error
 
-    def answered(self) -> None:
+    def answered(self, model: str | None = None) -> None:
         self.error = None
 
 

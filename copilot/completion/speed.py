@@ -37,6 +37,11 @@ class Speed:
         which says nothing about the next."""
         return sorted(self._overheads)[len(self._overheads) // 4]
 
+    def believe(self, prefill: float) -> None:
+        """The engine says that it prefills so many tokens a second; what is measured here says more."""
+        if prefill > 0 and "prefill" not in self._measured:
+            self.prefill = prefill
+
     def first_token(self, new_tokens: int, seconds: float) -> None:
         """A first token came ``seconds`` after its request, whose prompt had ``new_tokens`` not in the KV cache."""
         if new_tokens <= _FEW_TOKENS:

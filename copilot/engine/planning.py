@@ -34,6 +34,9 @@ MIN_SUFFIX = 16
 MIN_ANSWER = 16
 """Tokens. A prompt that leaves less to an answer that was to be longer is too long."""
 
+QUICK_SECONDS = 0.01
+"""What is prefilled in so little time costs nobody anything."""
+
 CHARS_PER_TOKEN = 4
 """More than code has (2.7 to 3.6 with the tokenizers of these families), so that the estimate errs to few tokens."""
 
@@ -43,13 +46,15 @@ _NO_ORDER: Mapping[str, str] = MappingProxyType({})
 class PromptLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The most that each kind of part may hold, in tokens; ``snippet_tokens`` is for all snippets together.
 
-    ``psm_suffix_share``: the suffix behind a prefix may have this share of the prefix's tokens.
+    ``psm_suffix_share``: the suffix behind a prefix may have this share of the prefix's tokens; ``quick_tokens``: or so
+    many, since the engine prefills them before anyone notices.
     """
 
     prefix_tokens: int = 768
     suffix_tokens: int = 128
     snippet_tokens: int = 512
     psm_suffix_share: float = 0.08
+    quick_tokens: int = 0
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -245,7 +250,7 @@ def _suffix_behind_prefix(prefix: str, limits: PromptLimits) -> int:
     estimated = len(prefix) // CHARS_PER_TOKEN
     shortest = limits.prefix_tokens - _step(limits.prefix_tokens)
     share = int(min(estimated, shortest) * limits.psm_suffix_share)
-    return min(limits.suffix_tokens, max(MIN_SUFFIX, share))
+    return min(limits.suffix_tokens, max(MIN_SUFFIX, limits.quick_tokens, share))
 
 
 def _snippet_parts(request: InfillRequest, family: Family, limits: PromptLimits) -> list[Part]:

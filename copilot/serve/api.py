@@ -168,6 +168,8 @@ class HostStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Resident memory of the host and its engine workers."""
     gpu_bytes: int = 0
     """Of the GPUs' memory that they hold; 0 for none."""
+    prefill_tokens_per_second: float = 0.0
+    """As the engine measured it when it loaded the model; 0 where it did not."""
     chat_model: str | None = None
     """A model of its own for chat, where it is loaded; otherwise ``model`` answers."""
     notes: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from copilot_models import families
 from copilot_models.families import Family
 
 from copilot.config.settings import Settings
-from copilot.engine.planning import PromptLimits
+from copilot.engine.planning import QUICK_SECONDS, PromptLimits
 from copilot.engine.protocol import ModelInfo
 from copilot.errors import SlipstreamError
 from copilot.serve.keeper import Load, Loaded, Report
@@ -51,7 +51,9 @@ async def load(settings: Settings, report: Report) -> Loaded:
         installed.path, info, settings.engine, lambda share: report(f"Loading {manifest.id}", share), gpu
     )
     limits = PromptLimits(
-        prefix_tokens=settings.completion.prefix_tokens, suffix_tokens=settings.completion.suffix_tokens
+        prefix_tokens=settings.completion.prefix_tokens,
+        suffix_tokens=settings.completion.suffix_tokens,
+        quick_tokens=int(engine.capabilities.prefill_tokens_per_second * QUICK_SECONDS),
     )
     return Loaded(engine, family, limits, manifest.order)
 

@@ -215,6 +215,7 @@ class Service:
             chosen=self.chosen is not None,
             memory_bytes=resident_bytes(),
             gpu_bytes=sum(each.loaded.engine.capabilities.gpu_bytes for each in self.all_ready),
+            prefill_tokens_per_second=engine.capabilities.prefill_tokens_per_second if engine else 0.0,
             chat_model=self._chat_model(),
             notes=tuple(notes),
         )

@@ -100,7 +100,9 @@ class MachinePage(QScrollArea):
             return
         where = f" on {status.backend}" if status.backend else ""
         model = f" · {status.model}{where}" if status.model and status.state is HostState.READY else ""
-        self.figures["Host"].setText(f"{_STATES.get(status.state, str(status.state))}{model}")
+        chat = f" · {status.chat_model} chats" if status.chat_model else ""
+        self.figures["Host"].setText(f"{_STATES.get(status.state, str(status.state))}{model}{chat}")
+        self.figures["Host"].setToolTip("\n".join(status.notes))
         running, waiting = status.active_streams, status.queued_streams
         self.figures["Queue"].setText(f"{running} running, {waiting} waiting, {status.slots} at most side by side")
         self._show_memory(status)
@@ -166,8 +168,9 @@ class MachinePage(QScrollArea):
 
         whole = psutil.virtual_memory()
         self.memory.setValue(round(1000 * status.memory_bytes / max(1, whole.total)))
+        gpu = f"; {amount(status.gpu_bytes)} on the GPU" if status.gpu_bytes else ""
         self.memory_words.setText(
-            f"{amount(status.memory_bytes)} of {amount(whole.total)}, {amount(whole.available)} free"
+            f"{amount(status.memory_bytes)} of {amount(whole.total)}, {amount(whole.available)} free{gpu}"
         )
 
 

@@ -56,6 +56,9 @@ class HostLink:
         self._view = HostView()
         self._doubtful = False
         """It said that it is ready, and did not answer as it should."""
+        self._standing_in = ""
+        self._looked_for: str | None = None
+        """The model of an answer for which the host was looked at again."""
         self._client: HostClient | None = None
         self._answering = False
         self._task: asyncio.Task[None] | None = None
@@ -85,11 +88,16 @@ class HostLink:
             self._doubtful = True
             self._look(State.FAILED, error.message, error.hint)
 
-    def answered(self) -> None:
-        """A request was answered as it should be."""
+    def answered(self, model: str | None = None) -> None:
+        """A request was answered as it should be, by ``model`` where that is known."""
         self._doubtful = False
-        self._look(State.READY)
+        self._look(State.READY, self._standing_in)
         self._recovered()
+        idle = self._task is None or self._task.done()
+        if model not in {None, self._view.model, self._looked_for} and idle and self._client is not None:
+            # Another one stands in for it, or it is back.
+            self._looked_for = model
+            self._task = asyncio.create_task(self._look_again(self._client), name="look at host")
 
     async def close(self) -> None:
         if self._task is not None:
@@ -141,12 +149,7 @@ class HostLink:
                     self._look(State.FAILED, error.message, error.hint)
                     self._tell(SlipstreamError(error.message, hint=error.hint, code=error.code))
                 if status.state is HostState.READY:
-                    if status.order:
-                        self.model = ModelFacts(status.order)
-                    self._view = msgspec.structs.replace(self._view, model=status.model, backend=status.backend)
-                    if not self._doubtful:
-                        self._look(State.READY)
-                    self._ready(status)
+                    self._found(status)
                 if status.state in {HostState.FAILED, HostState.READY, HostState.UNLOADED}:
                     return True
                 detail = status.detail or "Starting"
@@ -156,6 +159,28 @@ class HostLink:
         finally:
             work_done.end()
         return False
+
+    async def _look_again(self, client: "HostClient") -> None:
+        try:
+            status = await client.status()
+        except SlipstreamError:
+            # The next request finds out.
+            return
+        if status is not None and status.state is HostState.READY:
+            self._found(status)
+
+    def _found(self, status: HostStatus) -> None:
+        """It is ready, with this model."""
+        if status.order:
+            self.model = ModelFacts(status.order, status.prefill_tokens_per_second)
+        if self._view.model != status.model:
+            self._looked_for = None
+        # Words about the model that it stands in for, and why.
+        self._standing_in = status.detail
+        self._view = msgspec.structs.replace(self._view, model=status.model, backend=status.backend)
+        if not self._doubtful:
+            self._look(State.READY, self._standing_in)
+        self._ready(status)
 
     def _look(self, state: State, message: str = "", hint: str = "", progress: float | None = None) -> None:
         view = self._view

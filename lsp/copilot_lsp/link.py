@@ -60,5 +60,5 @@ class CompletionLink:
     def failed(self, error: SlipstreamError) -> None:
         self._link.failed(error)
 
-    def answered(self) -> None:
-        self._link.answered()
+    def answered(self, model: str | None = None) -> None:
+        self._link.answered(model)

@@ -203,7 +203,7 @@ class FakeHost:
             yield b"data: [DONE]\n\n"
 
     def _events(self, asked: Asked) -> Iterator[StartData | ProgressData | TokenData | DoneData | ErrorData]:
-        yield StartData(stream="s1", model="fake", layout="psm")
+        yield StartData(stream="s1", model=self.status.model or "fake", layout="psm")
         yield ProgressData(processed=32, total=64, reused=16)
         tokens: Sequence[str] = ()
         if asked.body["max_tokens"]:

@@ -193,3 +193,27 @@ def test_nobody_else_is_told(client: Client, host: FakeHost) -> None:
     assert not states(client)
     assert not client.of("didChangeStatus")
     assert not client.of("statusNotification")
+
+
+def test_a_model_that_stands_in_is_seen_and_the_return_of_the_other(client: Client, host: FakeHost) -> None:
+    """The host switches by itself; that another model answered is how an editor gets to know."""
+    host.status, host.answers = ready(), [("1",), ("2",), ("3",)]
+    client.initialize(initializationOptions={"status": True})
+    client.open(URI, "x = ")
+    until(client, "ready")
+
+    def complete(version: int) -> None:
+        client.change(URI, version, {"text": f"x{version} = "})
+        client.result(COMPLETE, inline(URI, 0, 5))
+
+    words = "small stands in on the processor: There is no CUDA GPU."
+    host.status = HostStatus(state=HostState.READY, version="0", pid=1, model="small", backend="cpu", detail=words)
+    complete(2)
+    client.until("the other model", lambda: client.of("slipstream/didChangeStatus")[-1]["model"] == "small")
+    client.until("why", lambda: client.of("slipstream/didChangeStatus")[-1]["message"] == words)
+    complete(3)
+    assert client.of("slipstream/didChangeStatus")[-1]["message"] == words, "it stays while it is so"
+    host.status = ready()
+    complete(4)
+    client.until("the first model", lambda: client.of("slipstream/didChangeStatus")[-1]["model"] == "coder")
+    client.until("no words", lambda: client.of("slipstream/didChangeStatus")[-1]["message"] == "")

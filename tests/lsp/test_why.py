@@ -95,7 +95,7 @@ def test_of_the_suggestion_shown_last(editor: Client, host: FakeHost) -> None:
     (id,) = suggested(editor, 1, 11)
     answer = editor.result(WHY, {})
     assert answer == editor.result(WHY, {"id": id})
-    assert (answer["id"], answer["kind"], answer["model"], answer["layout"]) == (id, "main", "fake", "psm")
+    assert (answer["id"], answer["kind"], answer["model"], answer["layout"]) == (id, "main", host.status.model, "psm")
     assert text_of(answer, "prefix") + text_of(answer, "begun") == "def add(a, b):\n    return "
     assert text_of(answer, "suffix") == "\n\nx = 1\n"
     assert (answer["promptTokens"], answer["reusedTokens"], answer["generatedTokens"]) == (64, 16, 2)

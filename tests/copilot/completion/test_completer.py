@@ -42,7 +42,7 @@ class Link:
     def failed(self, error: SlipstreamError) -> None:
         self.told.append(error)
 
-    def answered(self) -> None:
+    def answered(self, model: str | None = None) -> None:
         self.good += 1
 
 

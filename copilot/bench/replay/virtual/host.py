@@ -39,7 +39,7 @@ class VirtualHost:
     def failed(self, error: SlipstreamError) -> None:
         raise error
 
-    def answered(self) -> None:
+    def answered(self, model: str | None = None) -> None:
         """Nothing was wrong."""
 
     @contextlib.asynccontextmanager
