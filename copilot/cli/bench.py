@@ -1,4 +1,4 @@
-"""Measure completions on this machine: how soon they come while someone types, and how good they are.
+"""Measure on this machine: how soon completions come while someone types, how good they are, how fast an engine is.
 
 Each kind is a module with ``add_arguments(parser)`` and ``run(args) -> exit status``, imported only when asked for.
 """
@@ -8,6 +8,7 @@ import importlib
 
 KINDS: dict[str, tuple[str, str]] = {
     "replay": ("copilot.cli.bench_replay", "typing replayed: latency, characters saved, work done, beside a peer"),
+    "engine": ("copilot.cli.bench_engine", "an engine: prefill, decode, cancelling, many at once, beside the bare one"),
     "quality": ("copilot.cli.bench_quality", "what is suggested: infilling sets, and masked lines of your own code"),
 }
 """The module and the help of each kind."""

@@ -262,7 +262,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def _parameters(params: Any, load: Load, address: Path, key: str) -> Any:
-    threads = load.threads or _cores()
+    threads = load.threads or cores()
     params.model.path = load.path
     params.n_ctx = load.context_tokens
     params.n_parallel = load.slots
@@ -289,7 +289,7 @@ def _speculate(speculative: Any, kind: Any) -> None:
     speculative.ngram_map_k.size_m = _GUESSES
 
 
-def _cores() -> int:
+def cores() -> int:
     """Physical cores that this process may use: on a busy or shared core every other one waits for its thread."""
     import psutil
 

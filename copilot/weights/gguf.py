@@ -90,7 +90,7 @@ class GgufHeader(msgspec.Struct, frozen=True, kw_only=True):
     license: str
     quantization: str
     context_length: int
-    tensors: int
+    tensors: dict[str, int]
     spellings: frozenset[str]
 
 
@@ -225,7 +225,7 @@ def _read(reader: _Reader, size: int, look_for: Collection[str]) -> GgufHeader:
     alignment = _alignment(values)
     spans = [_tensor(reader, alignment) for _ in range(tensors)]
     _check_spans(spans, _padded(reader.position, alignment), size)
-    return _summary(version, values, tensors, look_for)
+    return _summary(version, values, spans, look_for)
 
 
 class _Value(msgspec.Struct, frozen=True):
@@ -325,7 +325,7 @@ def _check_spans(spans: list[_Span], data_start: int, size: int) -> None:
             _bad(f"the tensor {span.name!r} lies outside the file, which may be cut short")
 
 
-def _summary(version: int, values: dict[str, _Value], tensors: int, look_for: Collection[str]) -> GgufHeader:
+def _summary(version: int, values: dict[str, _Value], spans: list[_Span], look_for: Collection[str]) -> GgufHeader:
     def text(key: str) -> str:
         value = values.get(key)
         if value is None or value.kind != _STRING or not isinstance(value.item, bytes):
@@ -357,6 +357,6 @@ def _summary(version: int, values: dict[str, _Value], tensors: int, look_for: Co
         license=text("general.license"),
         quantization=_QUANTIZATIONS.get(number("general.file_type"), "") if "general.file_type" in values else "",
         context_length=length,
-        tensors=tensors,
+        tensors={_text(span.name): span.size for span in spans},
         spellings=found,
     )

@@ -106,6 +106,20 @@ def check_folder(folder: Path, look_for: frozenset[str] = frozenset()) -> ModelF
     )
 
 
+def tensor_bytes(folder: Path) -> dict[str, int]:
+    """Bytes of each tensor of a folder that was checked, from the headers alone. Raises ``OSError``, ``ValueError``."""
+    sizes: dict[str, int] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        with file.open("rb") as opened:
+            (length,) = struct.unpack("<Q", opened.read(8))
+            header = json.loads(opened.read(length))
+        for name, tensor in header.items():
+            if name != "__metadata__":
+                first, last = tensor["data_offsets"]
+                sizes[name] = last - first
+    return sizes
+
+
 def _refusal(path: Path, reason: str) -> SlipstreamError:
     return SlipstreamError(
         f"{path.name} is not a sound model: {reason}.",

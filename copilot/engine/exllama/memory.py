@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from copilot.errors import SlipstreamError
+from copilot.weights import safetensors
 
 BYTES_PER_VALUE: Mapping[str, float] = {"fp16": 2.0, "q8": 1.0625, "q6": 0.8125, "q4": 0.5625}
 """Of the KV cache: quantised values, and a 16-bit scale for 32 of them (``exllamav2/cache.py``)."""
@@ -53,7 +54,9 @@ def shape(folder: Path) -> Shape:
     try:
         config = json.loads((folder / "config.json").read_bytes())
         heads = int(config["num_attention_heads"])
-        sizes = _tensor_bytes(folder)
+        sizes = safetensors.tensor_bytes(folder)
+        if not sizes:
+            raise ValueError("no tensors")
         hidden, layers = int(config["hidden_size"]), int(config["num_hidden_layers"])
         embedding = sum(size for name, size in sizes.items() if "embed_tokens" in name)
         tied = not any(name.startswith("lm_head") for name in sizes)
@@ -120,19 +123,3 @@ def _parameters(config: Mapping[str, Any]) -> float:
     shared = int(config.get("num_key_value_heads") or heads) / heads
     attention = hidden * hidden * (2 + 2 * shared)
     return float(layers * (attention + 3 * hidden * inner) + int(config["vocab_size"]) * hidden)
-
-
-def _tensor_bytes(folder: Path) -> dict[str, int]:
-    """Bytes of each tensor. https://github.com/huggingface/safetensors#format; the headers were checked before."""
-    sizes: dict[str, int] = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        with file.open("rb") as opened:
-            (length,) = struct.unpack("<Q", opened.read(8))
-            header = json.loads(opened.read(length))
-        for name, tensor in header.items():
-            if name != "__metadata__":
-                first, last = tensor["data_offsets"]
-                sizes[name] = last - first
-    if not sizes:
-        raise ValueError("no tensors")
-    return sizes

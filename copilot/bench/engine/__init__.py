@@ -1,0 +1,1 @@
+"""How fast an engine is, beside what the memory of its device allows and beside the bare library."""
