@@ -13,8 +13,9 @@ import pytest_asyncio
 from copilot.config.settings import EngineSettings
 from copilot.engine import child
 from copilot.engine.process import GpuLoad, WorkerEngine
-from copilot.engine.protocol import ModelInfo
-from tests.copilot.engine.contract import EngineContract
+from copilot.engine.protocol import FinishReason, ModelInfo, SamplingParams
+from copilot.errors import SlipstreamError
+from tests.copilot.engine.contract import LETTERS, NUMBERS, EngineContract, collect, different, finish, plan, text
 from tests.copilot.engine.paged import PagedContract
 
 pytestmark = [pytest.mark.torch, pytest.mark.model]
@@ -70,3 +71,122 @@ class TestPages(PagedContract):
 @pytest.mark.asyncio(loop_scope="module")
 class TestContract(EngineContract):
     prefill_step = STEP
+
+
+def worker_that(tmp_path: Path, change: str) -> Path:
+    """The worker on a processor, with something changed in it before it begins."""
+    begin = "from copilot.engine import worker"
+    program = WORKER.read_text().replace(begin, f"{change}\n{begin}")
+    script = tmp_path / "worker.py"
+    script.write_text(program.replace("Path(__file__).resolve().parents[2]", repr(str(WORKER.parents[2]))))
+    return script
+
+
+async def test_attention_that_sees_the_future_is_refused(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ExLlamaV2's own path without flash-attn would be: the output looks fine and is wrong."""
+    change = (
+        "from copilot.engine.exllama import flash\n"
+        "real = flash._mask\n"
+        "flash._mask = lambda *given, causal, window: real(*given, causal=False, window=window)"
+    )
+    monkeypatch.setattr(child, "COMMAND", ("-P", str(worker_that(tmp_path, change))))
+    with pytest.raises(SlipstreamError, match="No way of computing attention is right") as caught:
+        await start(tiny_folder)
+    assert caught.value.code == "wrong_attention"
+
+
+async def test_a_gpu_that_is_too_full_gets_a_smaller_cache_and_says_so(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The estimate is right, or too bold: then the load fails, and is tried with half of it."""
+    change = (
+        "import exllamav2\n"
+        "real = exllamav2.ExLlamaV2.load_autosplit\n"
+        "def load(self, cache, **more):\n"
+        "    if cache.max_seq_len > 4096:\n"
+        "        raise RuntimeError('Insufficient VRAM for model and cache')\n"
+        "    real(self, cache, **more)\n"
+        "exllamav2.ExLlamaV2.load_autosplit = load"
+    )
+    monkeypatch.setattr(child, "COMMAND", ("-P", str(worker_that(tmp_path, change))))
+    engine = await start(tiny_folder, context_tokens=8192)
+    assert engine.model.context_length == 4096
+    assert "room for a KV cache of 4096 tokens, not 8192" in " ".join(engine.capabilities.notes)
+    assert text(await collect(engine, plan(NUMBERS)))
+    await engine.close()
+
+
+async def test_one_that_has_no_room_at_all_is_said_to_have_none(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = "torch.cuda.mem_get_info = lambda _device=None: (600 * 1024**2, 8 * 1024**3)"
+    monkeypatch.setattr(child, "COMMAND", ("-P", str(worker_that(tmp_path, change))))
+    with pytest.raises(SlipstreamError, match="not enough memory on the GPU for tiny: it needs about") as caught:
+        await start(tiny_folder)
+    assert caught.value.code == "out_of_memory"
+    assert "slipstream models recommend" in caught.value.hint
+
+
+async def test_without_a_gpu_it_says_so(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = worker_that(tmp_path, "torch.cuda.is_available = lambda: False")
+    monkeypatch.setattr(child, "COMMAND", ("-P", str(script)))
+    with pytest.raises(SlipstreamError, match="no CUDA GPU") as caught:
+        await start(tiny_folder)
+    assert caught.value.code == "no_gpu"
+
+
+async def test_memory_that_runs_out_in_a_step_fails_what_runs_and_nothing_later(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = (
+        "import exllamav2\n"
+        "real, steps = exllamav2.ExLlamaV2.forward_chunk, []\n"
+        "def forward(self, input_ids, **more):\n"
+        "    # The first step in which two are decoded together.\n"
+        "    steps.append(input_ids.shape[0])\n"
+        "    if input_ids.shape[0] == 2 and steps.count(2) == 1:\n"
+        "        raise torch.OutOfMemoryError('CUDA out of memory')\n"
+        "    return real(self, input_ids, **more)\n"
+        "exllamav2.ExLlamaV2.forward_chunk = forward"
+    )
+    monkeypatch.setattr(child, "COMMAND", ("-P", str(worker_that(tmp_path, change))))
+    engine = await start(tiny_folder)
+    both = (collect(engine, plan(text), SamplingParams(max_tokens=24)) for text in (NUMBERS, LETTERS))
+    for failure in await asyncio.gather(*both, return_exceptions=True):
+        assert isinstance(failure, SlipstreamError)
+        assert (failure.code, failure.retryable) == ("out_of_memory", True)
+    assert text(await collect(engine, plan(NUMBERS))).startswith(" 16")
+    assert engine.restarts == 0
+    await engine.close()
+
+
+async def test_a_lora_that_may_run_code_is_refused(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "COMMAND", ("-P", str(WORKER)))
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_model.bin").touch()
+    (adapter / "adapter_model.safetensors").touch()
+    with pytest.raises(SlipstreamError, match=r"without an adapter_model\.bin") as caught:
+        await start(tiny_folder, lora=str(adapter))
+    assert caught.value.code == "unsafe_model_file"
+
+
+async def test_guesses_change_the_speed_and_nothing_else(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With n-grams; the counts, stops and ends are as without, although the library ends its jobs early then."""
+    monkeypatch.setattr(child, "COMMAND", ("-P", str(WORKER)))
+    engine = await start(tiny_folder, speculation="ngram")
+    assert engine.capabilities.speculative
+    events = await collect(engine, plan(NUMBERS), SamplingParams(max_tokens=9))
+    assert text(events).startswith(" 16 17 18")
+    assert finish(events).generated_tokens == 9
+    stopped = await collect(engine, plan(NUMBERS, stop=(" 19",)), SamplingParams(max_tokens=40))
+    assert text(stopped) == " 16 17 18"
+    assert finish(stopped).reason is FinishReason.STOP
+    whole = SamplingParams(max_tokens=32_000)
+    end = finish(await collect(engine, plan("".join(different(number) for number in range(12, 23))), whole))
+    assert end.prompt_tokens + end.generated_tokens <= engine.model.context_length
+    await engine.close()
