@@ -306,7 +306,7 @@ class _Library:
         self._generator.cancel(job.handle)
         job.handle = None
 
-    def iterate(self) -> list[tuple[Job, Step]]:
+    def iterate(self) -> list[tuple[Job, Step | SlipstreamError]]:
         return results.steps(self._generator.iterate(), PAGE)
 
     def tidy(self) -> None:

@@ -38,7 +38,7 @@ def open_model(load: Load, report: Report) -> PagedBackend:
     tokens, notes = messages.fitting(torch, load, shape, kind)
     config = library.Config.from_directory(str(folder))
     model = library.Model.from_config(config)
-    cache = library.Cache(model, max_num_tokens=tokens, **_layers(library, kind))
+    cache = library.Cache(model, max_num_tokens=tokens, max_batch_size=load.slots, **_layers(kind))
     draft = _draft(library, load, tokens)
     try:
         model.load(
@@ -86,7 +86,7 @@ def _import(extension: str) -> Any:
     return exllamav3
 
 
-def _layers(library: Any, kind: str) -> dict[str, Any]:
+def _layers(kind: str) -> dict[str, Any]:
     """The arguments that choose the precision of a cache."""
     if kind == "fp16":
         return {}
@@ -132,7 +132,7 @@ class _Library:
         self._generator.cancel(job.handle)
         job.handle = None
 
-    def iterate(self) -> list[tuple[Job, Step]]:
+    def iterate(self) -> list[tuple[Job, Step | SlipstreamError]]:
         return results.steps(self._generator.iterate(), PAGE)
 
     def tidy(self) -> None:

@@ -17,4 +17,4 @@ if ! pip install "torch==$TORCH" 2>"$VENV/torch.log"; then
 fi
 pip install -c constraints.txt -e '.[cpu,desktop,dev]' llguidance ninja pillow
 # Its metadata asks for what only its server and its converter use.
-pip install --no-deps exllamav2==0.3.2
+pip install --no-deps exllamav2==0.3.2 'exllamav3>=1.6.5,<1.7'

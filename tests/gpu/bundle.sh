@@ -11,7 +11,7 @@ mkdir .gpu-bundle
 python3 -m pip download --quiet --no-deps --dest .gpu-bundle --python-version "$VERSION" --only-binary=:all: \
   exllamav2==0.3.2 llguidance safetensors tokenizers gguf msgspec filelock platformdirs psutil rich markdown-it-py mdurl \
   pygments pytest pytest-asyncio pytest-timeout pluggy iniconfig packaging hypothesis sortedcontainers httpx httpcore h11 \
-  anyio idna certifi
+  anyio idna certifi hatchling pathspec trove-classifiers editables
 MODEL=$(.venv/bin/slipstream models path smollm2-135m-instruct-q4_1)
 split --bytes=50M "$MODEL" .gpu-bundle/tiny.gguf.part-
 du -sh .gpu-bundle

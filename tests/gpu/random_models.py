@@ -42,7 +42,7 @@ def make(folder: Path, shape: Shape, *, bits: int = 4, head_bits: int = 6) -> Pa
     tensors: dict[str, Any] = {}
 
     def linear(name: str, rows: int, columns: int, width: int, *, bias: bool = False) -> None:
-        tensors.update(_quantised(torch, random, name, rows, columns, width))
+        tensors.update(_quantised(random, name, rows, columns, width))
         if bias:
             tensors[f"{name}.bias"] = torch.zeros(columns, dtype=torch.half)
 
@@ -85,7 +85,9 @@ def make(folder: Path, shape: Shape, *, bits: int = 4, head_bits: int = 6) -> Pa
     return folder
 
 
-def _quantised(torch: Any, random: Any, name: str, rows: int, columns: int, bits: int) -> dict[str, Any]:
+def _quantised(random: Any, name: str, rows: int, columns: int, bits: int) -> dict[str, Any]:
+    import torch
+
     assert rows % GROUP == 0
     groups = rows // GROUP
 

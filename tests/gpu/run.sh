@@ -18,8 +18,9 @@ mkdir -p "$RESULTS"
 pip() { $VENV/bin/python -m pip --quiet --disable-pip-version-check "$@"; }
 if [ -d .gpu-bundle ]; then
   # Without dependencies: torch is there already, and nothing may be asked for on a network.
-  pip install --no-index --no-deps --no-build-isolation .gpu-bundle/*.whl
-  export PYTHONPATH="$PWD:$PWD/models:$PWD/lsp${PYTHONPATH:+:$PYTHONPATH}"
+  pip install --no-index --no-deps .gpu-bundle/*.whl
+  # The worker has no environment that would tell it where the project is.
+  pip install --no-index --no-deps --no-build-isolation -e .
   if [ ! -f .gpu-bundle/tiny.gguf ] && ls .gpu-bundle/tiny.gguf.part-* >/dev/null 2>&1; then
     cat .gpu-bundle/tiny.gguf.part-* > .gpu-bundle/tiny.gguf
   fi

@@ -74,13 +74,14 @@ class Job:
 class Library(Protocol):
     """A loaded generator. Everything is called from the loop's thread.
 
-    ``iterate`` returns what each job got, in order. After ``recover`` no job is left; it returns what their requests
-    are told, or None when the library can't be used any more.
+    ``iterate`` returns what each job got, in order; with an error, or a step that has ``end``, it is over. After
+    ``recover`` no job is left; it returns what their requests are told, or None when the library can't be used any
+    more.
     """
 
     def submit(self, job: Job) -> None: ...
     def cancel(self, job: Job) -> None: ...
-    def iterate(self) -> list[tuple[Job, Step]]: ...
+    def iterate(self) -> list[tuple[Job, Step | SlipstreamError]]: ...
     def tidy(self) -> None: ...
     def recover(self, error: Exception) -> SlipstreamError | None: ...
     def close(self) -> None: ...
@@ -96,7 +97,7 @@ def _die(error: Exception) -> NoReturn:
     os._exit(1)
 
 
-def _refused() -> SlipstreamError:
+def refused() -> SlipstreamError:
     return SlipstreamError(
         "The GPU engine refused the request.",
         hint="Ask again; the log engine.log says where it failed.",
@@ -132,57 +133,61 @@ class JobLoop:
     def _run(self) -> None:
         while not self._closing:
             try:
-                self._take()
+                new = self._new_jobs()
+                # First, so that what they leave in the KV cache is found by the new ones.
                 self._drop_cancelled()
+                for job in new:
+                    self._begin(job)
                 if self._running:
                     self._iterate()
             except Exception as error:
                 self._fail(error)
         while not self._new.empty():
-            self._begin(self._new.get())
+            if (late := self._new.get()) is not None:
+                self._running.append(late)
         self._end_all(lambda: Step(at=time.monotonic(), end=End.CANCELLED))
         self._library.close()
 
-    def _take(self) -> None:
-        """Submit what is new; wait for it while there is nothing else to do."""
-        if not self._running:
-            self._wait()
+    def _new_jobs(self) -> list[Job]:
+        """What was submitted meanwhile; waits for it while there is nothing else to do."""
+        found = [] if self._running else [self._wait()]
         while not self._new.empty():
-            self._begin(self._new.get())
+            found.append(self._new.get())
+        return [job for job in found if job is not None]
 
-    def _wait(self) -> None:
+    def _wait(self) -> Job | None:
+        """The next job; None to look again."""
         try:
             job = self._new.get(timeout=None if self._tidied else IDLE_SECONDS)
         except queue.Empty:
             self._tidied = True
             self._library.tidy()
-        else:
-            self._begin(job)
-
-    def _begin(self, job: Job | None) -> None:
-        if job is None:
-            return
+            return None
         self._tidied = False
+        return job
+
+    def _begin(self, job: Job) -> None:
+        if job.cancelled():
+            job.steps.put(Step(at=time.monotonic(), end=End.CANCELLED))
+            return
         try:
-            if not job.cancelled():
-                self._library.submit(job)
+            self._library.submit(job)
         except Exception as error:
             # Refused before it was queued: the others go on.
             _say_where(error)
-            job.steps.put(_refused())
+            job.steps.put(refused())
         else:
             self._running.append(job)
 
     def _drop_cancelled(self) -> None:
         for job in [job for job in self._running if job.cancelled()]:
-            if job.handle is not None:
-                self._library.cancel(job)
+            self._library.cancel(job)
             self._running.remove(job)
             job.steps.put(Step(at=time.monotonic(), end=End.CANCELLED))
 
     def _iterate(self) -> None:
         for job, step in self._library.iterate():
-            if step.end is not None:
+            if isinstance(step, SlipstreamError) or step.end is not None:
                 self._running.remove(job)
             job.steps.put(step)
 

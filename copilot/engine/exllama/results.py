@@ -8,19 +8,25 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from copilot.engine.exllama.loop import End, Job, Step
+from copilot.engine.exllama.loop import End, Job, Step, refused
+from copilot.errors import SlipstreamError
 
 _ENDS = {"stop_token": End.STOP_TOKEN, "stop_string": End.STOP_TOKEN, "end_filter": End.STOP_TOKEN}
 
 
-def steps(results: Iterable[Mapping[str, Any]], page: int) -> list[tuple[Job, Step]]:
-    """``page``: tokens of a KV page. Results of jobs that were dropped meanwhile are left out: their handle is gone."""
+def steps(results: Iterable[Mapping[str, Any]], page: int) -> list[tuple[Job, Step | SlipstreamError]]:
+    """``page``: tokens of a KV page. Results of jobs that were dropped meanwhile are left out: their handle is gone.
+
+    ExLlamaV3 ends a job that failed with its ``error`` and goes on with the others.
+    """
     at = time.monotonic()
-    found: list[tuple[Job, Step]] = []
+    found: list[tuple[Job, Step | SlipstreamError]] = []
     for result in results:
-        job: Job = result["identifier"]
+        # Not the result's own, which errors lack.
+        job: Job = result["job"].identifier
         if job.handle is not None:
-            found.append((job, _step(result, job, at, page)))
+            failed = result["stage"] == "error"
+            found.append((job, refused() if failed else _step(result, job, at, page)))
     return found
 
 

@@ -36,12 +36,12 @@ class Scripted:
         self.log.append("cancel")
         self.jobs.remove(job)
 
-    def iterate(self) -> list[tuple[Job, Step]]:
+    def iterate(self) -> list[tuple[Job, Step | SlipstreamError]]:
         assert self.gate.acquire(timeout=GUARD)
         if self.trouble is not None:
             trouble, self.trouble = self.trouble, None
             raise trouble
-        found = []
+        found: list[tuple[Job, Step | SlipstreamError]] = []
         for job in list(self.jobs):
             number = job.handle[0]
             job.handle[0] += 1

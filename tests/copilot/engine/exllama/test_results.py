@@ -6,6 +6,7 @@ from typing import Any
 from copilot.engine.exllama.loop import End, Job, Step
 from copilot.engine.exllama.results import steps
 from copilot.engine.protocol import SamplingParams
+from copilot.errors import SlipstreamError
 
 
 class Row:
@@ -23,9 +24,10 @@ class Row:
 
 def step(prompt: int = 600, pages: int = 0, copied: int = 0, **result: Any) -> Step:
     job = Job([1] * prompt, 8, SamplingParams(), frozenset(), lambda: False)
-    job.handle = SimpleNamespace(cached_pages=pages, cached_tokens=copied)
-    ((told, found),) = steps([{"job": job.handle, "identifier": job, "eos": False, **result}], 256)
+    job.handle = SimpleNamespace(cached_pages=pages, cached_tokens=copied, identifier=job)
+    ((told, found),) = steps([{"job": job.handle, "eos": False, **result}], 256)
     assert told is job
+    assert isinstance(found, Step)
     return found
 
 
@@ -60,5 +62,16 @@ def test_all_but_the_last_token_can_be_reused() -> None:
 
 def test_results_of_a_job_that_was_dropped_are_left_out() -> None:
     job = Job([1], 8, SamplingParams(), frozenset(), lambda: True)
-    gone = SimpleNamespace(cached_pages=0, cached_tokens=0)
-    assert steps([{"job": gone, "identifier": job, "eos": False, "stage": "started"}], 256) == []
+    gone = SimpleNamespace(cached_pages=0, cached_tokens=0, identifier=job)
+    assert steps([{"job": gone, "eos": False, "stage": "started"}], 256) == []
+
+
+def test_a_job_that_failed_by_itself_ends_with_an_error() -> None:
+    """As ExLlamaV3 says it, with fewer fields than everything else has."""
+    job = Job([1], 8, SamplingParams(), frozenset(), lambda: False)
+    job.handle = SimpleNamespace(identifier=job)
+    told = {"job": job.handle, "serial": 3, "stage": "error", "eos": True, "error": RuntimeError("secret")}
+    ((_, failure),) = steps([told], 256)
+    assert isinstance(failure, SlipstreamError)
+    assert failure.retryable
+    assert "secret" not in str(failure)
