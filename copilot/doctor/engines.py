@@ -1,6 +1,7 @@
 """Which engines are installed, and whether they can be loaded here."""
 
 import importlib.metadata
+import importlib.util
 import json
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sys
 
 from copilot.doctor.finding import Finding, Verdict
 from copilot.doctor.machine import read_cpu
+from copilot.engine.exllama import extension
 
 _PROBE = "import json, xllamacpp; print(json.dumps({'built_for': xllamacpp.get_system_info()}))"
 
@@ -85,6 +87,63 @@ def lacking_features(built_for: str, flags: frozenset[str]) -> list[str]:
     told = [item.partition("=") for item in built_for.rpartition(":")[2].split("|")]
     names = [name.strip() for name, _, value in told if value.strip() == "1"]
     return [name for name in names if name in _FLAGS and _FLAGS[name] not in flags]
+
+
+_TORCH = (
+    "import json, torch; print(json.dumps({'cuda': torch.version.cuda, 'gpus': "
+    "[torch.cuda.get_device_name(at) for at in range(torch.cuda.device_count())]}))"
+)
+
+
+def exllama(library: str, title: str, probe: str = _TORCH, timeout: float = 60.0) -> Finding | None:
+    """A GPU library: whether torch is a CUDA build that sees a GPU, and whether the compiled part is there. None where
+    the library is not installed. ``probe``, ``timeout``: as for :func:`llama_cpp`."""
+    try:
+        version = importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+    def finding(verdict: Verdict, detail: str, next_step: str = "") -> Finding:
+        return Finding(
+            id=f"engine.{library}",
+            title=title,
+            verdict=verdict,
+            detail=f"{library} {version}: {detail}",
+            next_step=next_step,
+        )
+
+    try:
+        child = subprocess.run(
+            [sys.executable, "-P", "-c", probe],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return finding(Verdict.WARN, f"torch did not load within {timeout:g} s", _CUDA_TORCH)
+    if child.returncode:
+        last = child.stderr.strip().splitlines()[-1:] or [""]
+        return finding(Verdict.WARN, f"torch does not load: {_ending(child.returncode, last[0])}", _CUDA_TORCH)
+    torch = json.loads(child.stdout.strip().splitlines()[-1])
+    if torch["cuda"] is None:
+        return finding(Verdict.WARN, "the torch that is installed is a build without CUDA", _CUDA_TORCH)
+    if not torch["gpus"]:
+        return finding(
+            Verdict.WARN,
+            "torch finds no GPU",
+            "Check the driver with `nvidia-smi`.",
+        )
+    gpus = ", ".join(torch["gpus"])
+    if importlib.util.find_spec(f"{library}_ext") is None and extension.ready(library) is None:
+        return finding(
+            Verdict.OK, f"torch for CUDA {torch['cuda']} with {gpus}; its compiled part is built with the first model"
+        )
+    return finding(Verdict.OK, f"torch for CUDA {torch['cuda']} with {gpus}, and its compiled part is there")
+
+
+_CUDA_TORCH = "Install a CUDA build of torch that suits the driver; docs/gpu.md says how."
 
 
 def optional(distribution: str, title: str) -> Finding | None:

@@ -5,7 +5,8 @@ import importlib.metadata
 import pytest
 
 from copilot.doctor import engines
-from copilot.doctor.finding import Verdict
+from copilot.doctor.finding import Finding, Verdict
+from copilot.engine.exllama import extension
 
 
 def test_the_installed_engine_loads() -> None:
@@ -79,3 +80,46 @@ def test_an_engine_that_is_not_installed_is_told_or_left_out(monkeypatch: pytest
     assert finding.verdict is Verdict.FAIL
     assert "not installed" in finding.detail
     assert "slipstream-copilot[cpu]" in finding.next_step
+
+
+def exllama(monkeypatch: pytest.MonkeyPatch, probe: str, timeout: float = 60.0) -> Finding:
+    real = importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.3.2" if name == "exllamav2" else real(name))
+    found = engines.exllama("exllamav2", "ExLlamaV2", probe, timeout)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("probe", "words"),
+    [
+        ("raise ImportError('libcudart.so.13: cannot open shared object file')", "libcudart.so.13"),
+        ('print(\'{"cuda": null, "gpus": []}\')', "a build without CUDA"),
+        ('print(\'{"cuda": "13.0", "gpus": []}\')', "torch finds no GPU"),
+    ],
+)
+def test_a_gpu_library_that_could_not_run_says_why(monkeypatch: pytest.MonkeyPatch, probe: str, words: str) -> None:
+    found = exllama(monkeypatch, probe)
+    assert found.verdict is Verdict.WARN
+    assert words in found.detail
+    assert found.next_step
+
+
+def test_a_gpu_library_that_could_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    probe = 'print(\'{"cuda": "13.0", "gpus": ["RTX 4090"]}\')'
+    found = exllama(monkeypatch, probe)
+    assert found.verdict is Verdict.OK
+    assert "exllamav2 0.3.2: torch for CUDA 13.0 with RTX 4090" in found.detail
+    assert "built with the first model" in found.detail
+    folder = extension.folder("exllamav2")
+    folder.mkdir(parents=True)
+    (folder / "built").touch()
+    assert "its compiled part is there" in exllama(monkeypatch, probe).detail
+
+
+def test_a_torch_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "did not load within" in exllama(monkeypatch, "import time; time.sleep(60)", 0.5).detail
+
+
+def test_a_gpu_library_that_is_not_installed_is_not_mentioned() -> None:
+    assert engines.exllama("no-such-library", "Nothing") is None

@@ -187,6 +187,7 @@ async def test_guesses_change_the_speed_and_nothing_else(tiny_folder: Path, monk
     assert text(stopped) == " 16 17 18"
     assert finish(stopped).reason is FinishReason.STOP
     whole = SamplingParams(max_tokens=32_000)
-    end = finish(await collect(engine, plan("".join(different(number) for number in range(12, 23))), whole))
-    assert end.prompt_tokens + end.generated_tokens <= engine.model.context_length
+    end = finish(await collect(engine, plan("".join(different(number) for number in range(12, 17))), whole))
+    # What a step of guesses might need besides is left free.
+    assert 0 <= engine.capabilities.patient_tokens - end.prompt_tokens - end.generated_tokens <= 8
     await engine.close()

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from copilot.context.request import CaretPlace, InfillRequest, Snippet
 from copilot.engine import planning
-from copilot.engine.planning import Message, PromptLimits, fit, fit_with_answer, plan_chat, plan_infill, plan_raw
+from copilot.engine.planning import (
+    QUICK_SECONDS,
+    Message,
+    PromptLimits,
+    fit,
+    fit_with_answer,
+    plan_chat,
+    plan_infill,
+    plan_raw,
+)
 from copilot.engine.protocol import Keep, Layout, Part, PromptPlan
 from copilot.errors import SlipstreamError
 
@@ -313,6 +322,18 @@ def test_a_suffix_in_front_is_as_long_as_allowed_and_one_behind_is_short() -> No
     short = InfillRequest(prefix="x = (", suffix=")\n")
     assert part(plan_infill(short, QWEN, limits), "suffix").limit == 16
     assert part(plan_infill(short, QWEN, PromptLimits(suffix_tokens=4)), "suffix").limit == 4
+
+
+def test_an_engine_that_prefills_quickly_gets_a_longer_suffix_behind_the_prefix() -> None:
+    """What it computes anew at each key is then over before anyone notices."""
+    request = InfillRequest(prefix=code(3000), suffix=code(3000), place=CaretPlace.LINE_END)
+
+    def behind(tokens_per_second: float) -> int:
+        limits = PromptLimits(quick_tokens=int(tokens_per_second * QUICK_SECONDS))
+        return part(plan_infill(request, QWEN, limits, {"line_end": "psm"}), "suffix").limit
+
+    assert behind(0) == behind(150) < behind(6000) == 60
+    assert behind(60_000) == 128, "no more than is wanted"
 
 
 @pytest.mark.parametrize("layout", ["psm", "spm"])
