@@ -71,13 +71,12 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         Meta(
             ge=512,
             le=4096,
-            multiple_of=256,
-            description="As batch_tokens, for ExLlamaV2 and V3. A cancel waits for one such step.",
+            description="As batch_tokens, for ExLlamaV2 and V3, in whole pages of 256. A cancel waits for one step.",
         ),
     ] = 512
     gpu_devices: Annotated[
-        tuple[Annotated[int, Meta(ge=0, le=63)], ...],
-        Meta(description="Numbers of the GPUs that ExLlamaV2 and V3 may use, as nvidia-smi counts; empty means all."),
+        tuple[str, ...],
+        Meta(description="GPUs that ExLlamaV2 and V3 may use: numbers or UUIDs of nvidia-smi; empty means all."),
     ] = ()
     cache_type: Annotated[
         Literal["auto", "fp16", "q8", "q6", "q4"],

@@ -309,7 +309,7 @@ def environment(load: wire.Load) -> dict[str, str]:
     given = {name: os.environ[name] for name in _GPU_ENVIRONMENT if name in os.environ}
     if load.devices:
         # As nvidia-smi counts them; CUDA would put the fastest first.
-        chosen = ",".join(map(str, load.devices))
+        chosen = ",".join(load.devices)
         given |= {"CUDA_VISIBLE_DEVICES": chosen, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     return {**given, **ENVIRONMENT, "HOME": str(home), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 

@@ -74,7 +74,7 @@ class LlamaCpp:
             patient_tokens=self._slots.patient_tokens,
             version=xllamacpp.__version__,
             # llama.cpp has none for a token that was guessed.
-            logprobs=load.speculation == "off",
+            logprobs=load.speculation != "ngram",
             grammar=True,
         )
         self._tokenizer = Tokenizer(

@@ -62,7 +62,7 @@ class WorkerEngine:
         context = min(settings.context_tokens, info.context_length)
         gpu = gpu or GpuLoad()
         self.capabilities = EngineCapabilities(
-            backend=gpu.backend, slots=settings.slots, speculative=settings.speculation != "off"
+            backend=gpu.backend, slots=settings.slots, speculative=settings.speculation == "ngram" or bool(gpu.draft)
         )
         self._load = wire.Load(
             path=str(path.absolute()),
@@ -76,7 +76,9 @@ class WorkerEngine:
             cache_type=settings.cache_type,
             context_tokens=context,
             slots=settings.slots,
-            batch_tokens=settings.batch_tokens if gpu.backend == "llama.cpp" else settings.gpu_batch_tokens,
+            batch_tokens=settings.batch_tokens
+            if gpu.backend == "llama.cpp"
+            else settings.gpu_batch_tokens // 256 * 256,
             threads=settings.threads,
             gpu_layers=settings.gpu_layers,
             speculation=settings.speculation,

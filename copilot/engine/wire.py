@@ -40,7 +40,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     extension: str = ""
     draft: str = ""
     lora: str = ""
-    devices: tuple[int, ...] = ()
+    devices: tuple[str, ...] = ()
 
 
 class Generate(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -69,6 +69,8 @@ OTHER_VALUES_BY_NAME = {
     "engine.slots": 64,
     "engine.context_tokens": 512,
     "engine.speculation": "ngram",
+    "engine.gpu_batch_tokens": 1024,
+    "engine.cache_type": "q6",
     "completion.candidates": 4,
 }
 

@@ -48,7 +48,7 @@ def test_given_values_replace_defaults() -> None:
         ("completion.enabled", 1, "completion.enabled takes true or false, not 1"),
         ("completion.disabled_languages", "text", "takes a list of texts, not 'text'"),
         ("completion.disabled_languages", ["text", 1], "takes a list of texts, not ['text', 1]"),
-        ("engine.speculation", "draft", 'engine.speculation takes "off" or "ngram", not \'draft\''),
+        ("engine.speculation", "magic", 'engine.speculation takes "off" or "ngram" or "draft", not \'magic\''),
         ("model.completion", 5, "model.completion takes text, not 5"),
         ("model.completion", ["x" * 200], "..."),
     ],
