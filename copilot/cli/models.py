@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one = actions.add_parser("path", help="print where a model's file is")
     one.add_argument("id", nargs="?", help="the model that completes, when left out")
     one = actions.add_parser("add", help="use a GGUF file or model folder of your own, or one of a hub repository")
-    one.add_argument("what", metavar="PATH|OWNER/NAME", help="a file or folder is used where it lies, not copied")
+    one.add_argument(
+        "what", metavar="PATH|OWNER/NAME[@BRANCH]", help="a file or folder is used where it lies, not copied"
+    )
     one.add_argument("--id", default="", help="what to call it")
     one.add_argument("--family", default="", help="its prompt format, when the guess is wrong")
     one.add_argument("--file", default="", help="which file of the repository")
@@ -110,7 +112,7 @@ def _list(args: argparse.Namespace) -> int:
         for row in rows:
             mark = "*" if row.default else " "
             print(f"{mark} {row.id:{wide}}  {row.state:10}  {amount(row.size_bytes):>8}  {row.license}")
-        print(f"\n* completes and chats. `slipstream models pull ID` fetches one into {paths.models_dir()}")
+        print(f"\n* completes. `slipstream models pull ID` fetches one into {paths.models_dir()}")
     for problem in store.problems().values():
         _note(problem)
     return 0

@@ -172,6 +172,8 @@ class HostStatus(msgspec.Struct, frozen=True, kw_only=True):
     """As the engine measured it when it loaded the model; 0 where it did not."""
     chat_model: str | None = None
     """A model of its own for chat, where it is loaded; otherwise ``model`` answers."""
+    stands_in: bool = False
+    """``model`` answers in place of one that can't run; ``detail`` says why."""
     notes: tuple[str, ...] = ()
     """Sentences for people: what was chosen, and what is less than was asked for."""
 

@@ -217,6 +217,7 @@ class Service:
             gpu_bytes=sum(each.loaded.engine.capabilities.gpu_bytes for each in self.all_ready),
             prefill_tokens_per_second=engine.capabilities.prefill_tokens_per_second if engine else 0.0,
             chat_model=self._chat_model(),
+            stands_in=loaded is not None and loaded.instead is not None,
             notes=tuple(notes),
         )
 
@@ -227,4 +228,5 @@ class Service:
 
 def _stand_in_words(loaded: Loaded) -> str:
     assert loaded.instead is not None
-    return f"{loaded.engine.model.id} stands in on the processor: {loaded.instead.message} It is tried again by itself."
+    why = f"{loaded.instead.message} {loaded.instead.hint}".strip()
+    return f"{loaded.engine.model.id} stands in on the processor: {why}"

@@ -6,25 +6,28 @@ pinned now, so that what is fetched later is what was looked at.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import tomli_w
 from copilot_models import families, manifests
 from copilot_models.families import Family, Kind
-from copilot_models.manifests import HubSource, Manifest, PathSource
+from copilot_models.manifests import HubFolderSource, HubSource, Manifest, PathSource
 
 from copilot.config.settings import DownloadSettings
 from copilot.errors import SlipstreamError
 from copilot.weights import disk, gguf, safetensors, store
+from copilot.weights.safetensors import ModelFolder
 
 # For a model that does not say how long its context is: what even old ones have.
 UNKNOWN_CONTEXT = 2048
 # Stands in a manifest until the file was read.
 UNHASHED = "0" * 64
-_REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
-_PART_OF_MANY = re.compile(r"-\d{5}-of-\d{5}\.gguf$", re.IGNORECASE)
+# With a branch after an @, where people publish quantisations of different size.
+_REPO = re.compile(
+    r"([A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95})(?:@([A-Za-z0-9][A-Za-z0-9._-]{0,95}))?"
+)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,13 +57,15 @@ def add(
             found = _look_at_folder(path, wanted) if path.is_dir() else _look_at_file(path, wanted)
             _check_free(found.id)
             found = msgspec.structs.replace(found, sha256=disk.sha256_of(path, on_bytes))
-    elif _REPO.fullmatch(what) and not what.lower().endswith(".gguf"):
-        found = _look_at_repository(what, wanted, settings)
+    elif (match := _REPO.fullmatch(what)) and not what.lower().endswith(".gguf"):
+        from copilot.weights import added_hub
+
+        found = added_hub.look(match[1], match[2] or "", wanted, settings)
         _check_free(found.id)
     else:
         raise SlipstreamError(
             f"{what} is no file, no folder and no repository.",
-            hint="Give the path of a GGUF file or a model folder, or OWNER/NAME of a hub repository.",
+            hint="Give the path of a GGUF file or a model folder, or OWNER/NAME[@BRANCH] of a hub repository.",
             code="not_found",
         )
     _remember(found)
@@ -96,7 +101,7 @@ def _fim(family: Family) -> frozenset[str]:
     )
 
 
-def _family(spellings: frozenset[str], wanted: str, hints: str) -> str:
+def choose_family(spellings: frozenset[str], wanted: str, hints: str) -> str:
     """``wanted``, when the vocabulary has the tokens to infill with, or the guess. Raises ``wrong_family``."""
     if not wanted:
         return guess_family(spellings, hints)
@@ -110,7 +115,7 @@ def _family(spellings: frozenset[str], wanted: str, hints: str) -> str:
     return wanted
 
 
-def _all_spellings() -> frozenset[str]:
+def all_spellings() -> frozenset[str]:
     return frozenset(spelling for name in families.names() for spelling in families.load(name).controls)
 
 
@@ -120,37 +125,45 @@ def _look_at_file(path: Path, wanted: Wanted) -> Manifest:
         raise SlipstreamError(
             f"{path.name} is one file of a model.", hint="Give the folder that it is in.", code="bad_model_file"
         )
-    header = gguf.check(path, _all_spellings())
+    header = gguf.check(path, all_spellings())
     model_id = wanted.id or slug(path.name.removesuffix(path.suffix))
     source = PathSource(path=_own_path(path))
-    return _of_header(header, source, wanted, model_id=model_id, size=path.stat().st_size, sha256=UNHASHED)
+    return of_header(header, source, wanted, model_id=model_id, size=path.stat().st_size, sha256=UNHASHED)
 
 
 def _look_at_folder(path: Path, wanted: Wanted) -> Manifest:
-    folder = safetensors.check_folder(path, _all_spellings())
+    folder = safetensors.check_folder(path, all_spellings())
     model_id = wanted.id or slug(path.absolute().name)
+    family = choose_family(folder.spellings, wanted.family, f"{folder.architecture} {path.absolute().name}")
+    found = of_folder(folder, PathSource(path=_own_path(path)), model_id=model_id, family=family)
+    return msgspec.structs.replace(found, size_bytes=disk.size_of(path))
+
+
+def of_folder(folder: ModelFolder, source: HubFolderSource | PathSource, *, model_id: str, family: str) -> Manifest:
+    """The manifest of a folder that was looked at; of one of the user's own the size and the hash come later."""
+    files = source.files if isinstance(source, HubFolderSource) else ()
     return Manifest(
         id=model_id,
         name=model_id,
-        family=_family(folder.spellings, wanted.family, f"{folder.architecture} {path.absolute().name}"),
+        family=family,
         license="unknown",
         quantization="F16" if folder.format == "safetensors" else f"{folder.format.upper()} {folder.bits:g} bits",
-        size_bytes=disk.size_of(path),
-        sha256=UNHASHED,
+        size_bytes=sum(file.size_bytes for file in files) or 1,
+        sha256=source.sha256 if isinstance(source, HubFolderSource) else UNHASHED,
         context_length=folder.context_length or UNKNOWN_CONTEXT,
         file=model_id,
-        sources=(PathSource(path=_own_path(path)),),
+        sources=(source,),
         format=folder.format,
     )
 
 
-def _of_header(
+def of_header(
     header: gguf.GgufHeader, source: HubSource | PathSource, wanted: Wanted, *, model_id: str, size: int, sha256: str
 ) -> Manifest:
     return Manifest(
         id=model_id,
         name=header.name or model_id,
-        family=_family(header.spellings, wanted.family, f"{header.architecture} {header.name} {model_id}"),
+        family=choose_family(header.spellings, wanted.family, f"{header.architecture} {header.name} {model_id}"),
         license=header.license or "unknown",
         quantization=header.quantization or "unknown",
         size_bytes=size,
@@ -159,111 +172,6 @@ def _of_header(
         file=f"{model_id}.gguf",
         sources=(source,),
     )
-
-
-class _Lfs(msgspec.Struct):
-    sha256: str = ""
-    size: int = 0
-
-
-class _Sibling(msgspec.Struct):
-    rfilename: str
-    lfs: _Lfs | None = None
-
-
-class _Repository(msgspec.Struct):
-    """What we read of the hub's answer about a repository."""
-
-    sha: str
-    siblings: list[_Sibling]
-    tags: list[str] = []
-
-
-def _look_at_repository(repo: str, wanted: Wanted, settings: DownloadSettings) -> Manifest:
-    from copilot.weights import hub
-
-    try:
-        raw = hub.read_json(f"models/{repo}?blobs=true", repo, settings)
-        answer = msgspec.json.decode(raw, type=_Repository)
-    except msgspec.MsgspecError as error:
-        raise SlipstreamError(
-            f"The hub's answer about {repo} can't be understood.",
-            hint="Check download.hub in the configuration.",
-            code="source_failed",
-        ) from error
-    chosen = _choose(repo, answer.siblings, wanted.file)
-    assert chosen.lfs is not None
-    source = _checked(HubSource(repo=repo, revision=answer.sha, file=chosen.rfilename))
-    header = _header_of(source, chosen.lfs.size, settings)
-    # The id becomes a file name here, so it is made of what the user typed and of known words only.
-    words = sorted(gguf.QUANTIZATIONS, key=len, reverse=True)
-    quantization = next((word for word in words if word.lower() in chosen.rfilename.lower()), header.quantization)
-    name = re.sub(r"[-_.]gguf$", "", repo.split("/")[1], flags=re.IGNORECASE)
-    model_id = wanted.id or slug(f"{name}-{quantization}" if quantization else name)
-    found = _of_header(header, source, wanted, model_id=model_id, size=chosen.lfs.size, sha256=chosen.lfs.sha256)
-    licenses = [tag.removeprefix("license:") for tag in answer.tags if tag.startswith("license:")]
-    return msgspec.structs.replace(
-        found,
-        license=licenses[0] if licenses else found.license,
-        quantization=quantization or found.quantization,
-    )
-
-
-def _checked(source: HubSource) -> HubSource:
-    try:
-        return msgspec.convert(msgspec.to_builtins(source), HubSource)
-    except msgspec.ValidationError as error:
-        raise SlipstreamError(
-            f"The hub names a file or commit of {source.repo} in an unusable way.",
-            hint="Choose another file with --file.",
-            code="source_failed",
-        ) from error
-
-
-def _choose(repo: str, siblings: Sequence[_Sibling], file: str) -> _Sibling:
-    usable = [
-        sibling
-        for sibling in siblings
-        if sibling.lfs is not None
-        and sibling.rfilename.lower().endswith(".gguf")
-        and "mmproj" not in sibling.rfilename.lower()
-        and not _PART_OF_MANY.search(sibling.rfilename)
-    ]
-    if file:
-        usable = [sibling for sibling in usable if file in {sibling.rfilename, Path(sibling.rfilename).name}]
-    elif len(usable) > 1:
-        usable = [sibling for sibling in usable if "q4_k_m" in sibling.rfilename.lower()] or usable
-    if len(usable) == 1:
-        return usable[0]
-    names = sorted("".join(char for char in sibling.rfilename if char.isprintable())[:100] for sibling in siblings)
-    ggufs = [name for name in names if name.lower().endswith(".gguf")]
-    if not ggufs:
-        raise SlipstreamError(
-            f"{repo} holds no GGUF file.",
-            hint="An EXL2 repository can be added as a folder after it was downloaded.",
-            code="not_found",
-        )
-    raise SlipstreamError(
-        f"{repo} has no single-file GGUF called {file}." if file else f"{repo} has several GGUF files.",
-        hint=f"Choose with --file: {', '.join(ggufs[:12])}{', …' if len(ggufs) > 12 else ''}.",
-        code="ambiguous_file",
-    )
-
-
-def _header_of(source: HubSource, size: int, settings: DownloadSettings) -> gguf.GgufHeader:
-    """Read as much of the file as its header takes, so that a useless one is refused before gigabytes come."""
-    from copilot.weights import hub
-
-    length = 8 << 20
-    while True:
-        header = gguf.check_start(hub.read_start(source, length, settings), size, _all_spellings())
-        if header is not None:
-            return header
-        if length >= min(size, gguf.MAX_HEADER):
-            raise SlipstreamError(
-                f"The hub gave only a part of {source.file}.", hint="Try again.", code="connection_lost", retryable=True
-            )
-        length *= 4
 
 
 def slug(name: str) -> str:

@@ -50,6 +50,8 @@ class Meter:
         self.model = model
         self.total_bytes = total_bytes
         self.cancel = cancel or threading.Event()
+        self.before = 0
+        """Bytes of other files of the same model, which are here already."""
         self._report = report
         self._stage = Stage.SPACE
         self._message = ""
@@ -66,6 +68,7 @@ class Meter:
     def at(self, done_bytes: int) -> None:
         """So many bytes of the file are here. Raises when the download was cancelled."""
         self.check()
+        done_bytes += self.before
         finished = done_bytes == self.total_bytes != self._done
         self._done = done_bytes
         if finished or time.monotonic() - self._told >= 0.1:

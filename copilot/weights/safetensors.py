@@ -74,6 +74,17 @@ def check(path: Path) -> None:
 
 def check_folder(folder: Path, look_for: frozenset[str] = frozenset()) -> ModelFolder:
     """Judge a folder. Raises :class:`SlipstreamError` with one sentence, and nothing else."""
+    found = look(folder, look_for)
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise _refusal(folder, "it holds no .safetensors file")
+    for entry in weights:
+        check(entry)
+    return found
+
+
+def look(folder: Path, look_for: frozenset[str] = frozenset()) -> ModelFolder:
+    """Judge a folder by all but its weights. Raises as :func:`check_folder` does."""
     try:
         entries = sorted(entry for entry in folder.iterdir() if entry.is_file())
     except OSError as error:
@@ -91,11 +102,6 @@ def check_folder(folder: Path, look_for: frozenset[str] = frozenset()) -> ModelF
             hint="Slipstream runs no code of a model. Choose one without it.",
             code="unsafe_model_file",
         )
-    weights = [entry for entry in entries if entry.suffix == ".safetensors"]
-    if not weights:
-        raise _refusal(folder, "it holds no .safetensors file")
-    for entry in weights:
-        check(entry)
     bits, length = quantization.get("bits"), config.get("max_position_embeddings")
     return ModelFolder(
         format=str(kind),

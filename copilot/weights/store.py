@@ -170,7 +170,10 @@ def remove(model_id: str) -> list[Path]:
     gone = [path for path in doomed if path.exists()]
     with disk.disk_errors(paths.models_dir()):
         for path in gone:
-            path.unlink()
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
         shutil.rmtree(wheel_folder(of), ignore_errors=True)
     return gone
 

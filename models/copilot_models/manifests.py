@@ -5,6 +5,7 @@ no caller has to ask whether it is safe.
 """
 
 import functools
+import hashlib
 from importlib import resources
 from typing import Annotated
 
@@ -34,6 +35,30 @@ class HubSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     file: RelativePath
 
 
+class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One file of a folder; its name is the same in the repository and here."""
+
+    name: FileName
+    size_bytes: Bytes
+    sha256: Sha256
+
+
+class HubFolderSource(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="hub_folder"
+):
+    """Files of a Hugging Face repository at a fixed commit, which together are the model."""
+
+    repo: RepoName
+    revision: Revision
+    files: Annotated[tuple[FolderFile, ...], Meta(min_length=1, max_length=200)]
+
+    @property
+    def sha256(self) -> str:
+        """Of the folder, as in :class:`Manifest`."""
+        ordered = sorted(self.files, key=lambda file: file.name)
+        return hashlib.sha256("".join(f"{file.sha256}  {file.name}\n" for file in ordered).encode()).hexdigest()
+
+
 class Wheel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A package of which only ``member``, a data file of ``size_bytes``, is read. It is never installed."""
 
@@ -55,7 +80,7 @@ class PathSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     path: Annotated[str, Meta(min_length=1)]
 
 
-Source = HubSource | WheelSource | PathSource
+Source = HubSource | HubFolderSource | WheelSource | PathSource
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,6 +112,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 total = sum(wheel.size_bytes for wheel in source.packages)
                 if total != self.size_bytes:
                     raise ValueError(f"the packages hold {total} bytes, the file has {self.size_bytes}")
+            if isinstance(source, HubFolderSource):
+                total = sum(file.size_bytes for file in source.files)
+                if (total, source.sha256) != (self.size_bytes, self.sha256):
+                    raise ValueError("the size or the hash of the folder is not that of its files")
+                if len({file.name for file in source.files}) != len(source.files):
+                    raise ValueError("a file of the folder is there twice")
 
 
 def parse(toml: bytes) -> Manifest:

@@ -49,6 +49,10 @@ def test_show_tells_every_value_and_where_it_came_from(home: Path, capsys: pytes
         "batch_tokens": 32,
         "gpu_layers": -1,
         "speculation": "off",
+        "gpu_batch_tokens": 512,
+        "gpu_devices": [],
+        "cache_type": "auto",
+        "lora": "",
     }
     assert values["completion"]["disabled_languages"] == []
 

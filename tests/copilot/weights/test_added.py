@@ -106,7 +106,7 @@ def test_real_models_are_guessed_right(coder_model: Path, tiny_model: Path) -> N
     from copilot.weights import gguf
 
     for path, family in ((coder_model, "qwen"), (tiny_model, "plain")):
-        header = gguf.check(path, added._all_spellings())
+        header = gguf.check(path, added.all_spellings())
         assert added.guess_family(header.spellings, f"{header.architecture} {header.name}") == family
 
 
