@@ -166,11 +166,8 @@ async def _wait_ready(client: "HostClient", model: str) -> HostStatus:
     async for status in client.wait_ready():
         if not warned and status.model not in {None, model}:
             warned = True
-            told = (
-                status.detail
-                if status.stands_in
-                else f"The running host uses {status.model}, not {model}.\n  Run `slipstream stop` first to use {model}."
-            )
+            other = f"The running host uses {status.model}, not {model}.\n  Run `slipstream stop` first to use {model}."
+            told = status.detail if status.stands_in else other
             print(f"slipstream complete: {told}", file=sys.stderr, flush=True)
         if status.state is HostState.STARTING and status.detail not in ("", last):
             last = status.detail

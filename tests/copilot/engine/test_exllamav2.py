@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest_asyncio
 
 from copilot.config.settings import EngineSettings
 from copilot.engine import child
+from copilot.engine.exllama import extension
 from copilot.engine.process import GpuLoad, WorkerEngine
 from copilot.engine.protocol import FinishReason, ModelInfo, SamplingParams
 from copilot.errors import SlipstreamError
@@ -191,3 +193,11 @@ async def test_guesses_change_the_speed_and_nothing_else(tiny_folder: Path, monk
     # What a step of guesses might need besides is left free.
     assert 0 <= engine.capabilities.patient_tokens - end.prompt_tokens - end.generated_tokens <= 8
     await engine.close()
+
+
+def test_without_cuda_the_library_itself_is_explained() -> None:
+    """The real import of the real library with a torch without CUDA, in a child process as the host does it."""
+    with pytest.raises(SlipstreamError, match="ExLlamaV2 can't be used: the torch that is installed") as caught:
+        extension.ensure("exllamav2", lambda _what, _share: None, threading.Event())
+    assert caught.value.code == "engine_failed"
+    assert "CUDA build" in caught.value.hint

@@ -12,6 +12,9 @@ import pytest
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from copilot.config.settings import EngineSettings
+from copilot.engine.process import WorkerEngine
+from copilot.engine.protocol import ModelInfo
 from copilot.errors import SlipstreamError
 from copilot.weights import safetensors
 from copilot.weights.convert import gguf_import, layout
@@ -284,3 +287,20 @@ def test_a_real_model_is_what_it_was(tiny_folder: Path) -> None:
     native = Tokenizer.from_file(str(tiny_folder / "tokenizer.json"))
     # SmolLM2 takes numbers digit by digit.
     assert native.encode("x = 2048").tokens == ["x", "Ġ=", "Ġ", "2", "0", "4", "8"]
+
+
+@pytest.mark.model
+async def test_the_default_model_too_and_its_tokens_are_llama_cpps(coder_model: Path, tmp_path: Path) -> None:
+    """988 MB. Its output layer and its embeddings are one matrix, which the file holds in two precisions."""
+    from copilot.engine.exllama.vocabulary import Vocabulary
+
+    made = import_gguf(coder_model, tmp_path / "coder")
+    assert (made.parameters, made.architecture, made.tied) == (494_032_768, "qwen2", True)
+    assert made.largest_error < 2**-11 * 1.01
+    vocabulary = Vocabulary(tmp_path / "coder", "coder")
+    text = Path(gguf_import.__file__).read_text() + "\n<|fim_prefix|>größer 日本 🎈 12345\r\n\tx"
+    info = ModelInfo(id="coder", family="qwen", context_length=32_768)
+    engine = await WorkerEngine.start(coder_model, info, EngineSettings(context_tokens=512, slots=1))
+    assert len(vocabulary.tokenizer.content(text)) == await engine.count(text)
+    await engine.close()
+    assert vocabulary.tokenizer.control("<|fim_prefix|>") == 151_659
