@@ -1,9 +1,9 @@
 """What a key costs with a KV cache of pages, in each layout of the planner, beside llama.cpp with the same model.
 
 ExLlamaV2's own generator and page table on a processor (`tests/engines`), fed with the prompts that `plan_infill` makes
-while someone types: as the completion session asks, with a frozen prefix and suffix and what was begun since; and as any
-client may ask, with the whole text before and after the caret each time. Counted are tokens that had to be computed, as
-the engine reports them. Runs in the environment of `make test-engines`; makes a folder of the model first.
+while someone types: as the completion session asks, with a frozen prefix and suffix and what was begun since; and as
+any client may ask, with the whole text before and after the caret each time. Counted are tokens that had to be computed,
+as the engine reports them. Runs in the environment of `make test-engines`; makes a folder of the model first.
 
     .venv-engines/bin/python -m benchmarks.paged_reuse [--keys 24]
 """
@@ -59,9 +59,10 @@ def plans(layout: str, keys: int, *, session: bool) -> list[PromptPlan]:
 async def costs(engine: Engine, prompts: list[PromptPlan]) -> list[Cost]:
     found = []
     for prompt in prompts:
-        async for event in engine.generate(prompt, SamplingParams(max_tokens=1)):
-            if (end := event.finish) is not None:
-                found.append(Cost(end.prompt_tokens, end.prompt_tokens - end.reused_tokens))
+        events = [event async for event in engine.generate(prompt, SamplingParams(max_tokens=1))]
+        end = events[-1].finish
+        assert end is not None
+        found.append(Cost(end.prompt_tokens, end.prompt_tokens - end.reused_tokens))
     return found
 
 
