@@ -2,8 +2,8 @@
 
 ExLlamaV2's own generator and page table on a processor (`tests/engines`), fed with the prompts that `plan_infill` makes
 while someone types: as the completion session asks, with a frozen prefix and suffix and what was begun since; and as
-any client may ask, with the whole text before and after the caret each time. Counted are tokens that had to be computed,
-as the engine reports them. Runs in the environment of `make test-engines`; makes a folder of the model first.
+any client may ask, with the whole text before and after the caret each time. Counted are the tokens that had to be
+computed, as the engine reports them. Runs in the environment of `make test-engines`; makes a folder of the model first.
 
     .venv-engines/bin/python -m benchmarks.paged_reuse [--keys 24]
 """

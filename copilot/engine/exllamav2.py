@@ -109,7 +109,7 @@ class _Loading:
         shape = memory.shape(self._folder)
         kind = memory.cache_type(self._load.cache_type, shape.parameters)
         tokens, self._notes = messages.fitting(self._torch, self._load, shape, kind)
-        config.max_seq_len = min(config.max_seq_len, tokens)
+        config.max_seq_len = min(config.max_seq_len, tokens, self._load.request_tokens or tokens)
         model, cache = self._weights(config, kind, tokens)
         draft = self._draft(model, cache)
         self._notes.append(attention.choose(lambda: attention.check(model, cache, kind), self._ways(cache)))

@@ -62,7 +62,7 @@ def open_model(load: Load, report: Report) -> PagedBackend:
         enable_defrag=False,
     )
     slots = Slots(load.slots, tokens)
-    length = min(tokens, load.context_tokens)
+    length = min(tokens, load.request_tokens or tokens)
     loaded = Loaded(
         context_length=length,
         patient_tokens=min(slots.patient_tokens, length),

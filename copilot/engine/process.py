@@ -59,8 +59,10 @@ class WorkerEngine:
 
     def __init__(self, path: Path, info: ModelInfo, settings: EngineSettings, gpu: GpuLoad | None = None) -> None:
         self.model = info
-        context = min(settings.context_tokens, info.context_length)
         gpu = gpu or GpuLoad()
+        # llama.cpp lets any slot use all of its cache, so that is no larger than the model's context. Pages are shared.
+        one = min(settings.context_tokens, info.context_length)
+        context = one if gpu.backend == "llama.cpp" else settings.context_tokens
         self.capabilities = EngineCapabilities(
             backend=gpu.backend, slots=settings.slots, speculative=settings.speculation == "ngram" or bool(gpu.draft)
         )
@@ -71,7 +73,9 @@ class WorkerEngine:
             backend=gpu.backend,
             extension=gpu.extension,
             draft=gpu.draft,
-            lora=settings.lora,
+            # The worker stands in another folder.
+            lora=str(Path(settings.lora).expanduser().absolute()) if settings.lora else "",
+            request_tokens=one,
             devices=settings.gpu_devices,
             cache_type=settings.cache_type,
             context_tokens=context,

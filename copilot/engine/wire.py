@@ -23,7 +23,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     ``backend``: ``llama.cpp``, ``exllamav2`` or ``exllamav3``. ``speculation``, ``cache_type``: as in the settings.
     ``extension``: the folder of the library's compiled part, where it is not installed with it. ``draft``, ``lora``:
-    a folder each, or empty. ``devices``: the GPUs to use; empty for all.
+    a folder each, or empty. ``devices``: the GPUs to use; empty for all. ``context_tokens``: of the KV cache, for all
+    requests together; ``request_tokens``: what one of them may have at most, 0 for as many.
     """
 
     path: str
@@ -41,6 +42,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     draft: str = ""
     lora: str = ""
     devices: tuple[str, ...] = ()
+    request_tokens: int = 0
 
 
 class Generate(msgspec.Struct, frozen=True, kw_only=True, tag=True):

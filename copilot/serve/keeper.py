@@ -117,8 +117,9 @@ class Keeper:
             self.start()
 
     async def loaded(self, seconds: float) -> Ready | None:
-        """What is loaded, or will be within that time; begins to load where nothing is."""
-        self.start()
+        """What is loaded, or will be within that time; begins to load where nothing is, if that is due."""
+        if self.state is not HostState.FAILED or self._clock() >= self._retry_at:
+            self.start()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=seconds)
         return self._ready

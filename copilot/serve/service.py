@@ -116,7 +116,8 @@ class Service:
         if self.chat_keeper is None or self._is_chosen:
             return ready
         # The other model was loaded first, so it has its memory.
-        return await self.chat_keeper.loaded(CHAT_WAIT_SECONDS) or self.ready()
+        chat = await self.chat_keeper.loaded(CHAT_WAIT_SECONDS)
+        return chat if chat is not None and chat.loaded.engine.failure is None else self.ready()
 
     @property
     def _is_chosen(self) -> bool:
@@ -141,6 +142,10 @@ class Service:
         keeper = self.chat_keeper
         ready = keeper.peek() if keeper is not None else None
         if keeper is None or ready is None or ready.generations.active or ready.generations.queued:
+            return
+        if ready.loaded.engine.failure is not None:
+            # The next question loads it anew; until then the other answers.
+            await keeper.unload()
             return
         idle = self.clock() - max(self._last_question, ready.generations.last_end)
         if idle > self.settings.model.chat_idle_minutes * 60:

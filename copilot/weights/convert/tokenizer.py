@@ -8,7 +8,7 @@ import msgspec
 
 from copilot.weights.convert.layout import unsupported
 
-_CONTROL, _USER, _UNUSED = 3, 4, 5  # tokenizer.ggml.token_type in gguf.md
+_CONTROL, _USER, UNUSED = 3, 4, 5  # tokenizer.ggml.token_type in gguf.md
 
 # How text is cut before merging, by `tokenizer.ggml.pre`. The patterns are those of the models' own tokenizer.json.
 _NUMBERS_ALONE = (
@@ -18,13 +18,6 @@ _NUMBERS_ALONE = (
 _PATTERNS = {"qwen2": _NUMBERS_ALONE, "llama-bpe": _NUMBERS_ALONE.replace(r"|\p{N}|", r"|\p{N}{1,3}|")}
 _DIGIT_BY_DIGIT = frozenset({"smollm", "starcoder", "refact", "codeshell"})
 _PLAIN = frozenset({"gpt-2", "default"})
-
-SAMPLES = (
-    "def area(width: float) -> float:\n\treturn width ** 2  # m²\n\n\n",
-    "if (a[0] != 'x') { b += 1234567; }\r\n    // größer, 日本語, 🎈\n",
-    "  \t leading and trailing   \n\n<|fim_prefix|>not a token<|im_end|>",
-)
-"""Text that must come back as it was."""
 
 
 def write(meta: Mapping[str, Any], folder: Path) -> Any:
@@ -36,13 +29,19 @@ def write(meta: Mapping[str, Any], folder: Path) -> Any:
 
     if meta.get("tokenizer.ggml.model") != "gpt2":
         raise unsupported("its tokenizer is not byte-level BPE")
-    pieces, kinds = list(meta["tokenizer.ggml.tokens"]), list(meta["tokenizer.ggml.token_type"])
-    if len(pieces) != len(kinds):
+    pieces, kinds, joined = (_list(meta, key) for key in ("tokens", "token_type", "merges"))
+    vocabulary = {piece: at for at, (piece, kind) in enumerate(zip(pieces, kinds, strict=False)) if kind != UNUSED}
+    if len(pieces) != len(kinds) or len(vocabulary) != len(kinds) - kinds.count(UNUSED):
         raise unsupported("its vocabulary contradicts itself")
-    vocabulary = {piece: at for at, (piece, kind) in enumerate(zip(pieces, kinds, strict=True)) if kind != _UNUSED}
-    merges = [tuple(merge.split(" ", 1)) for merge in meta["tokenizer.ggml.merges"]]
-    native = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, fuse_unk=False, byte_fallback=False))
-    _cut(native, str(meta.get("tokenizer.ggml.pre", "default")))
+    cut = str(meta.get("tokenizer.ggml.pre", "default"))
+    merges = [tuple(merge.split(" ", 1)) for merge in joined]
+    try:
+        # Llama 3 takes a word that is a token as it is, whether or not merges lead to it.
+        bpe = models.BPE(vocab=vocabulary, merges=merges, ignore_merges=cut == "llama-bpe")
+    except Exception as error:  # the library has no narrower one
+        raise unsupported("its merges don't fit its vocabulary") from error
+    native = Tokenizer(bpe)
+    _cut(native, cut)
     native.decoder = decoders.ByteLevel()
     native.post_processor = processors.ByteLevel(trim_offsets=False)
     added = {
@@ -57,6 +56,13 @@ def write(meta: Mapping[str, Any], folder: Path) -> Any:
     native.save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_bytes(msgspec.json.encode(_settings(meta, pieces, added)))
     return native
+
+
+def _list(meta: Mapping[str, Any], key: str) -> list[Any]:
+    found = meta.get(f"tokenizer.ggml.{key}")
+    if not isinstance(found, list):
+        raise unsupported(f"its vocabulary lacks {key}")
+    return found
 
 
 def _cut(native: Any, name: str) -> None:
@@ -79,14 +85,19 @@ def _cut(native: Any, name: str) -> None:
 def _settings(meta: Mapping[str, Any], pieces: list[str], added: Mapping[int, Any]) -> dict[str, Any]:
     def piece(key: str) -> str | None:
         at = meta.get(f"tokenizer.ggml.{key}_token_id")
-        return None if at is None else pieces[at]
+        if at is None:
+            return None
+        if not 0 <= at < len(pieces):
+            raise unsupported(f"its {key} token is not in its vocabulary")
+        return pieces[at]
 
+    beginning = piece("bos")
     adds_bos = bool(meta.get("tokenizer.ggml.add_bos_token", False))
     made = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "clean_up_tokenization_spaces": False,
         "add_bos_token": adds_bos,
-        "bos_token": piece("bos") if adds_bos else None,
+        "bos_token": beginning if adds_bos else None,
         "eos_token": piece("eos"),
         "pad_token": piece("padding"),
         "added_tokens_decoder": {

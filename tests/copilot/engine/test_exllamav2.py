@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
@@ -15,9 +15,18 @@ from copilot.config.settings import EngineSettings
 from copilot.engine import child
 from copilot.engine.exllama import extension
 from copilot.engine.process import GpuLoad, WorkerEngine
-from copilot.engine.protocol import FinishReason, ModelInfo, SamplingParams
+from copilot.engine.protocol import FinishReason, Layout, ModelInfo, SamplingParams, TokenEvent
 from copilot.errors import SlipstreamError
-from tests.copilot.engine.contract import LETTERS, NUMBERS, EngineContract, collect, different, finish, plan, text
+from tests.copilot.engine.contract import (
+    LETTERS,
+    NUMBERS,
+    EngineContract,
+    collect,
+    different,
+    finish,
+    plan,
+    text,
+)
 from tests.copilot.engine.paged import PagedContract
 
 pytestmark = [pytest.mark.torch, pytest.mark.model]
@@ -97,6 +106,30 @@ async def test_attention_that_sees_the_future_is_refused(
     with pytest.raises(SlipstreamError, match="No way of computing attention is right") as caught:
         await start(tiny_folder)
     assert caught.value.code == "wrong_attention"
+
+
+async def test_the_cache_may_hold_more_than_one_request(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages are shared: many short prompts side by side need room, not a long context."""
+    monkeypatch.setattr(child, "COMMAND", ("-P", str(WORKER)))
+    info = msgspec.structs.replace(INFO, context_length=1024)
+    settings = EngineSettings(context_tokens=4096, slots=4)
+    engine = await WorkerEngine.start(tiny_folder, info, settings, gpu=GpuLoad(backend="exllamav2"))
+    assert engine.model.context_length == 1024
+    params = SamplingParams(max_tokens=500)
+    streams = [engine.generate(plan(different(number)), params) for number in range(4)]
+
+    async def begin(stream: AsyncGenerator[TokenEvent]) -> None:
+        while not (await anext(stream)).text:
+            pass
+
+    # All of them run at once, with 700 tokens each.
+    await asyncio.wait_for(asyncio.gather(*map(begin, streams)), GUARD)
+    for stream in streams:
+        await stream.aclose()
+    with pytest.raises(SlipstreamError) as caught:
+        await collect(engine, msgspec.structs.replace(plan(different(6) * 8), layout=Layout.PREFIX))
+    assert caught.value.code == "context_too_long"
+    await engine.close()
 
 
 async def test_a_gpu_that_is_too_full_gets_a_smaller_cache_and_says_so(

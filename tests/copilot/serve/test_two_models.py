@@ -147,3 +147,26 @@ async def test_unloading_frees_both() -> None:
         await host.http.post("/v1/unload", json={})
         assert completing.closed
         assert chat.engines[0].closed
+
+
+async def test_one_that_can_not_be_loaded_is_not_tried_with_every_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("copilot.serve.keeper._FIRST_RETRY_SECONDS", 1000.0)
+    monkeypatch.setattr("copilot.serve.keeper._LAST_RETRY_SECONDS", 1000.0)
+    chat = Chat()
+    chat.failure = SlipstreamError("There is not enough memory.", hint="", code="out_of_memory")
+    async with running(load=small, chat=chat.load) as host:
+        assert await ask(host) == "small"
+        chat.failure = None
+        assert await ask(host) == "small"
+        assert chat.engines == []
+
+
+async def test_one_that_crashed_for_good_is_answered_for_and_loaded_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "WATCH_SECONDS", 0.02)
+    chat = Chat()
+    async with running(load=small, chat=chat.load) as host:
+        assert await ask(host) == "large"
+        chat.engines[0].failure = SlipstreamError("It crashed 3 times.", hint="", code="engine_failed")
+        assert await ask(host) == "small"
+        await until(lambda: chat.engines[0].closed)
+        assert await ask(host) == "large"
