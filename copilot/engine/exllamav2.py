@@ -105,6 +105,7 @@ class _Loading:
 
     def run(self) -> _Model:
         messages.need_gpu(self._torch)
+        self._check_lora()
         config = self._config(self._folder)
         shape = memory.shape(self._folder)
         kind = memory.cache_type(self._load.cache_type, shape.parameters)
@@ -114,7 +115,9 @@ class _Loading:
         draft = self._draft(model, cache)
         self._notes.append(attention.choose(lambda: attention.check(model, cache, kind), self._ways(cache)))
         generator = self._generator(model, cache, draft)
-        self._lora(model, generator)
+        if self._load.lora:
+            generator.set_loras(self._library.ExLlamaV2Lora.from_directory(model, self._load.lora))
+            self._notes.append(f"LoRA adapter: {Path(self._load.lora).name}.")
         return _Model(
             library=self._library,
             model=model,
@@ -239,18 +242,15 @@ class _Loading:
         generator.tidy = self._defrag
         return generator
 
-    def _lora(self, model: Any, generator: Any) -> None:
-        if not self._load.lora:
-            return
+    def _check_lora(self) -> None:
         folder = Path(self._load.lora)
-        if not (folder / "adapter_model.safetensors").is_file() or (folder / "adapter_model.bin").exists():
+        bad = not (folder / "adapter_model.safetensors").is_file() or (folder / "adapter_model.bin").exists()
+        if self._load.lora and bad:
             raise SlipstreamError(
                 f"{folder} can't be used: a LoRA adapter is adapter_model.safetensors, without an adapter_model.bin.",
                 hint="Convert it to safetensors; a .bin file can run code when it is opened.",
                 code="unsafe_model_file",
             )
-        generator.set_loras(self._library.ExLlamaV2Lora.from_directory(model, str(folder)))
-        self._notes.append(f"LoRA adapter: {folder.name}.")
 
     def _prefill_speed(self, generator: Any, vocabulary: int) -> float:
         """Tokens a second of a whole chunk, the second time; leaves no page behind."""
