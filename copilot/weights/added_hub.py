@@ -8,6 +8,7 @@ import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from copilot_models.manifests import FolderFile, HubFolderSource, HubSource, Manifest
@@ -27,6 +28,9 @@ _DESCRIPTIONS = frozenset(
     }
 )
 _MAX_DESCRIPTION = 64 << 20
+
+
+_SomeSource = TypeVar("_SomeSource", HubSource, HubFolderSource)
 
 
 class _Lfs(msgspec.Struct):
@@ -96,7 +100,7 @@ def _folder(repo: str, branch: str, answer: _Repository, wanted: Wanted, setting
             elif sibling.rfilename.endswith(".safetensors") and "/" not in sibling.rfilename and sibling.lfs:
                 files.append(FolderFile(name=sibling.rfilename, size_bytes=sibling.lfs.size, sha256=sibling.lfs.sha256))
         described = safetensors.look(Path(kept), added.all_spellings())
-    source = _checked_folder(HubFolderSource(repo=repo, revision=answer.sha, files=tuple(files)))
+    source = _checked(HubFolderSource(repo=repo, revision=answer.sha, files=tuple(files)))
     if not any(file.name.endswith(".safetensors") for file in source.files) or not any(
         file.name == "tokenizer.json" for file in source.files
     ):
@@ -135,24 +139,14 @@ def _described(repo: str, revision: str, sibling: _Sibling, kept: Path, settings
     return FolderFile(name=sibling.rfilename, size_bytes=size, sha256=digest)
 
 
-def _checked_folder(source: HubFolderSource) -> HubFolderSource:
+def _checked(source: _SomeSource) -> _SomeSource:
+    """Held to the patterns of its fields, which values that are made here are not by themselves."""
     try:
-        return msgspec.convert(msgspec.to_builtins(source), HubFolderSource)
+        return msgspec.convert(msgspec.to_builtins(source), type(source))
     except msgspec.ValidationError as error:
         raise SlipstreamError(
             f"The hub names a file or commit of {source.repo} in an unusable way.",
-            hint="Choose another repository.",
-            code="source_failed",
-        ) from error
-
-
-def _checked(source: HubSource) -> HubSource:
-    try:
-        return msgspec.convert(msgspec.to_builtins(source), HubSource)
-    except msgspec.ValidationError as error:
-        raise SlipstreamError(
-            f"The hub names a file or commit of {source.repo} in an unusable way.",
-            hint="Choose another file with --file.",
+            hint="Choose another file with --file, or another repository.",
             code="source_failed",
         ) from error
 
