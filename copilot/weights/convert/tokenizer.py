@@ -87,9 +87,9 @@ def _settings(meta: Mapping[str, Any], pieces: list[str], added: Mapping[int, An
         at = meta.get(f"tokenizer.ggml.{key}_token_id")
         if at is None:
             return None
-        if not 0 <= at < len(pieces):
+        if not isinstance(at, int) or not 0 <= at < len(pieces):
             raise unsupported(f"its {key} token is not in its vocabulary")
-        return pieces[at]
+        return str(pieces[at])
 
     beginning = piece("bos")
     adds_bos = bool(meta.get("tokenizer.ggml.add_bos_token", False))

@@ -14,7 +14,7 @@ from copilot.errors import SlipstreamError
 from copilot.weights.convert.tokenizer import UNUSED
 
 SAMPLES = (
-    "def area(width: float) -> float:\n\treturn width ** 2  # m²\n\n\n",
+    "class HTTPArea(Shape):\n\tdef area(self) -> float:\n\t\treturn self.width ** 2  # m²\n\n\n",
     "if (a[0] != 'x') { b += 1234567; }\r\n    // größer, 日本語, 🎈\n",
     "  \t leading and trailing   \n\n<|fim_prefix|>not a token<|im_end|>",
 )
@@ -23,8 +23,8 @@ SAMPLES = (
 _BLOCK = 1 << 22
 """Weights compared at once."""
 
-# Half precision has eleven bits, and a step of 2**-24 below its normal numbers. Rounding is off by half a step; the rest
-# is for the rounding of the comparison itself.
+# Half precision has eleven bits, and steps of 2**-24 below its normal numbers. Rounding is off by half a step; the
+# rest is for the rounding of the comparison itself.
 _RELATIVE, _ABSOLUTE = 2**-11 * 1.001, 2**-25 * 1.001
 
 
@@ -118,7 +118,7 @@ def _compare(tensor: Any, got: Any, order: Sequence[int], name: str, *, exact: b
             expected = dequantize(tensor.data[wanted], tensor.tensor_type).reshape(len(wanted), width)
         expected = expected.astype(np.float32, copy=False)
         size = np.abs(expected)
-        off = np.abs(got[first : first + step].astype(np.float32) - expected)
+        off = np.abs(got[first : first + len(wanted)].astype(np.float32) - expected)
         allowed = 0.0 if exact else size * np.float32(_RELATIVE) + np.float32(_ABSOLUTE)
         # Asked this way round, because nothing is true of a NaN.
         if not (off <= allowed).all():
