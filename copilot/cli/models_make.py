@@ -22,6 +22,12 @@ def run_import(args: argparse.Namespace) -> int:
 
     path = Path(args.source)
     if not path.is_file():
+        if "/" in args.source or path.suffix.lower() == ".gguf":
+            raise SlipstreamError(
+                f"There is no file {path}.",
+                hint="Name a GGUF file, or a model of `slipstream models list`.",
+                code="not_found",
+            )
         path = store.find(args.source).path
     if path.suffix.lower() != ".gguf":
         raise SlipstreamError(

@@ -42,7 +42,7 @@ def test_why_is_shown(file: Path, host: FakeHost) -> None:
         nvim.until("normal mode", lambda: nvim.mode() == "n")
         nvim.nvim.command("Slipstream why")
         nvim.until_seen("why this suggestion")
-        nvim.until_seen("fake")
+        nvim.until_seen("Model: qwen2.5-coder-0.5b-instruct-q4_k_m")
 
 
 def test_a_server_that_is_not_there_is_told_once(file: Path, home: Path) -> None:

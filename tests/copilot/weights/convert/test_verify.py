@@ -357,3 +357,9 @@ def test_the_command_imports_a_file_and_says_what_it_made(tmp_path: Path, capsys
     assert load_file(tmp_path / "out" / "model.safetensors")["model.norm.weight"].dtype == np.float32
     assert main(arguments) != 0
     assert "is there already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("named", ["missing.gguf", "folder/missing"])
+def test_a_path_to_no_file_is_not_taken_for_a_models_name(named: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "import-gguf", named]) == 1
+    assert f"There is no file {named}." in capsys.readouterr().err
