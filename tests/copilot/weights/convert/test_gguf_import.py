@@ -194,7 +194,7 @@ def test_stopped_it_leaves_a_part_that_the_next_try_replaces(tmp_path: Path) -> 
     assert not (tmp_path / "out.part").exists()
 
 
-def test_weights_that_were_written_wrong_are_found_by_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_were_written_wrong_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The check reads what was written and compares it with the file, so it notices when something else was written."""
     real = gguf_import._Source.write
 
