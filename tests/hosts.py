@@ -17,6 +17,7 @@ from copilot.serve.api import HostState
 from copilot.serve.claim import listening
 from copilot.serve.host import Host
 from copilot.serve.keeper import Load, Loaded, Report
+from copilot.serve.service import Choose
 
 GUARD_SECONDS = 30.0
 """Far above what anything here takes; only stops a test that hangs."""
@@ -73,13 +74,14 @@ async def running(
     *,
     load: Load | None = None,
     chat: Load | None = None,
+    choose: Choose | None = None,
     options: Settings | None = None,
     ready: bool = True,
 ) -> AsyncIterator[Running]:
     """A host in this process, with clients of it; stopped at the end."""
     assert (engine is None) != (load is None)
     with listening(paths.host_socket()) as listener:
-        host = Host(options or settings(), load or loads(engine), chat=chat)  # type: ignore[arg-type]
+        host = Host(options or settings(), load or loads(engine), chat=chat, choose=choose)  # type: ignore[arg-type]
         task = asyncio.create_task(host.run(listener))
         async with HostClient() as client, http_client() as http:
             if ready:

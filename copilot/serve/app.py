@@ -96,7 +96,7 @@ class _Handlers:
     async def completions(self, request: Request) -> Response:
         body = await _decode(request, _completion)
         ready = self._service.ready()
-        body.refuse(ready.loaded.engine.model.id)
+        body.refuse(self._service.names(ready))
         loaded = ready.loaded
         if body.suffix is None:
             # A prompt that came whole is as often a question as a completion, and its client waits patiently.
@@ -110,8 +110,8 @@ class _Handlers:
 
     async def chat(self, request: Request) -> Response:
         body = await _decode(request, _chat)
-        ready = await self._service.ready_to_chat()
-        body.refuse(ready.loaded.engine.model.id)
+        ready = await self._service.ready_to_chat(body.model)
+        body.refuse(self._service.names(ready, chat=True), grammar=ready.loaded.engine.capabilities.grammar)
         plan = planning.plan_chat([message.to_plan() for message in body.messages], ready.loaded.family)
         stream = ready.generations.submit(plan, body.sampling(), lane=Lane.CHAT)
         shape = openai.Shape("chat", stream.id, ready.loaded.engine.model.id)
@@ -142,7 +142,7 @@ class _Handlers:
         return Response(status_code=204)
 
     async def models(self, request: Request) -> Response:
-        ids = [ready.loaded.engine.model.id for ready in self._service.all_ready]
+        ids = self._service.model_ids
         found = [{"id": id, "object": "model", "owned_by": "local"} for id in ids]
         return _json({"object": "list", "data": found})
 
@@ -157,7 +157,7 @@ class _Handlers:
 
     async def prompt(self, request: Request) -> Response:
         body = await _decode(request, _chat)
-        loaded = (await self._service.ready_to_chat()).loaded
+        loaded = (await self._service.ready_to_chat(body.model)).loaded
         plan = planning.plan_chat([message.to_plan() for message in body.messages], loaded.family)
         return _json(await inspect(plan, loaded.engine, max_tokens=body.sampling().max_tokens))
 

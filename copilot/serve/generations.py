@@ -115,12 +115,16 @@ class Generations:
         self._fail(list(self._work.values()), error)
 
     async def settled(self, seconds: float) -> bool:
-        """Wait until the engine holds nothing of ours; False when it still does after ``seconds``."""
-        tasks = [work.task for work in self._work.values() if work.task is not None]
-        if not tasks:
-            return True
-        _done, pending = await asyncio.wait(tasks, timeout=seconds)
-        return not pending
+        """Wait until nothing waits or runs here; False when something still does after ``seconds``."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self._work:
+                    tasks = [work.task for work in self._work.values() if work.task is not None]
+                    # What waits begins when something ends, or with a later look at the queue.
+                    await (asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED) if tasks else asyncio.sleep(0.05))
+        except TimeoutError:
+            return False
+        return True
 
     def _fail(self, works: list[_Work], error: SlipstreamError) -> None:
         for work in works:

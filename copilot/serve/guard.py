@@ -26,6 +26,7 @@ _RETRY_AFTER_SECONDS = b"1"
 # the host, 503.
 _INVALID = frozenset(
     {
+        "bad_schema",
         "context_too_long",
         "empty_prompt",
         "invalid_text",

@@ -107,7 +107,7 @@ class Host:
 
     async def _drain(self) -> None:
         self.service.relay.close()
-        await asyncio.gather(*(_drain(ready.generations) for ready in self.service.all_ready))
+        await asyncio.gather(*(_drain(ready.generations) for ready in self.service.held))
 
 
 async def _drain(generations: Generations) -> None:

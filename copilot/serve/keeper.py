@@ -91,10 +91,13 @@ class Keeper:
         self._ready: Ready | None = None
         self._task: asyncio.Task[None] | None = None
         self._renewal: asyncio.Task[None] | None = None
-        self._leaving: Ready | None = None
-        """What was replaced, as long as something runs on it."""
+        self._leaving: list[Ready] = []
+        """What was replaced, as long as something waits or runs on it."""
+        self._departures: set[asyncio.Task[None]] = set()
         self._renew_at = 0.0
         self._renewals = 0
+        self._since = clock()
+        """When what is loaded came."""
 
     @property
     def loading(self) -> bool:
@@ -103,6 +106,11 @@ class Keeper:
     def peek(self) -> Ready | None:
         """What is loaded, if it is; asks for nothing."""
         return self._ready
+
+    @property
+    def held(self) -> list[Ready]:
+        """What is loaded, and what was replaced but still has streams to end."""
+        return [*([self._ready] if self._ready is not None else []), *self._leaving]
 
     def start(self) -> None:
         """Begin to load, unless that is going on or done."""
@@ -126,16 +134,17 @@ class Keeper:
 
     def holding(self, stream_id: str) -> Ready | None:
         """Where the stream waits or runs."""
-        for ready in (self._ready, self._leaving):
-            if ready is not None and stream_id in ready.generations.ids:
-                return ready
-        return None
+        return next((ready for ready in self.held if stream_id in ready.generations.ids), None)
+
+    def hurry(self) -> None:
+        """What is stood in for may be tried again at once: something changed."""
+        self._renew_at = 0.0
 
     def look(self) -> None:
         """To be called now and then: begins to load something else beside what is loaded, where that stands in for
         another model, or where its engine is gone for good."""
         ready = self._ready
-        if ready is None or self._clock() < self._renew_at:
+        if ready is None or self._changing.locked() or self._clock() < self._renew_at:
             return
         if self._renewal is not None and not self._renewal.done():
             return
@@ -152,16 +161,40 @@ class Keeper:
             loaded = await load(lambda _detail, _progress=None, /: None)
         except SlipstreamError as error:
             log.info("still not: %s (%s)", error.message, error.code)
-            self._wait_to_renew()
+            self._not_renewed(old, error)
             return
-        self._leaving = old
+        except Exception as error:
+            log.error("loading failed: %s", describe_crash(error))
+            self._not_renewed(old, internal_error())
+            return
+        if self._ready is not old:
+            # Something else was asked for meanwhile.
+            await loaded.engine.close()
+            return
         self._have(loaded)
+        self._leaving.append(old)
+        departure = asyncio.create_task(self._depart(old), name="end what was replaced")
+        self._departures.add(departure)
+        departure.add_done_callback(self._departures.discard)
+
+    def _not_renewed(self, old: Ready, error: SlipstreamError) -> None:
+        self._wait_to_renew()
+        if self._ready is old and old.loaded.instead is not None:
+            # The reason may be another one by now.
+            self._ready = old._replace(loaded=old.loaded._replace(instead=error))
+
+    async def _depart(self, old: Ready) -> None:
+        """Let what waits and runs end there."""
         try:
             await old.generations.settled(_LAST_RENEWAL_SECONDS)
         finally:
-            self._leaving = None
-            old.generations.fail_all(SlipstreamError("The model was replaced.", hint="Ask again.", code="unloaded"))
-            await old.loaded.engine.close()
+            await self._close(old)
+
+    async def _close(self, old: Ready) -> None:
+        self._leaving.remove(old)
+        why = "The model was replaced."
+        old.generations.fail_all(SlipstreamError(why, hint="Ask again.", code="unloaded", retryable=True))
+        await old.loaded.engine.close()
 
     def _wait_to_renew(self) -> None:
         self._renew_at = self._clock() + min(_LAST_RENEWAL_SECONDS, _FIRST_RENEWAL_SECONDS * 2**self._renewals)
@@ -170,11 +203,15 @@ class Keeper:
     def _have(self, loaded: Loaded) -> None:
         generations = Generations(loaded.engine, max_queue=self._max_queue, clock=self._clock, samples=self.samples)
         self._ready = Ready(loaded, generations)
-        self.state, self._renew_at, self._renewals = HostState.READY, 0.0, 0
+        self.state, self._renew_at = HostState.READY, 0.0
         self._report("")
         if loaded.instead is not None:
             log.warning("%s stands in: %s", loaded.engine.model.id, loaded.instead.message)
+            # One that loads, and crashes soon after, is not to be loaded over and over.
+            if self._clock() - self._since > _LAST_RENEWAL_SECONDS:
+                self._renewals = 0
             self._wait_to_renew()
+        self._since = self._clock()
 
     async def replace(self, load: Load) -> None:
         """Load something else instead. What runs ends with an error of its own."""
@@ -189,7 +226,7 @@ class Keeper:
             await self._let_go("The model was unloaded.", HostState.UNLOADED)
 
     async def _let_go(self, why: str, state: HostState) -> None:
-        await self._stop_renewal()
+        await self._stop_renewing()
         task, ready = self._task, self._ready
         self._task = self._ready = None
         self.state, self.error = state, None
@@ -223,18 +260,25 @@ class Keeper:
 
     async def close(self) -> None:
         """Stop loading, or close the engine."""
-        await self._stop_renewal()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        if self._ready is not None:
-            await self._ready.loaded.engine.close()
+        async with self._changing:
+            await self._stop_renewing()
+            if self._task is not None:
+                self._task.cancel()
+                await asyncio.wait([self._task])
+            if self._ready is not None:
+                await self._ready.loaded.engine.close()
 
-    async def _stop_renewal(self) -> None:
+    async def _stop_renewing(self) -> None:
         renewal, self._renewal = self._renewal, None
-        if renewal is not None:
-            renewal.cancel()
-            await asyncio.wait([renewal])
+        # The renewal first: it may begin a departure.
+        for tasks in ({renewal} if renewal is not None else set(), self._departures):
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(set(tasks))
+        # A task that is cancelled before its first step closes nothing.
+        for old in list(self._leaving):
+            await self._close(old)
 
     def _report(self, detail: str, progress: float | None = None, /) -> None:
         self.detail, self.progress = detail, progress
@@ -242,7 +286,10 @@ class Keeper:
     async def _run(self) -> None:
         started = self._clock()
         try:
-            loaded = await self._load(self._report)
+            # What is being closed still has the memory.
+            async with self._changing:
+                load = self._load
+            loaded = await load(self._report)
         except SlipstreamError as error:
             self._failed(error)
         except Exception as error:

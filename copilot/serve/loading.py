@@ -1,6 +1,7 @@
 """From settings to a loaded engine: find the model, fetch it when it is not here, start the worker."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -13,6 +14,7 @@ from copilot.config.settings import Settings
 from copilot.engine.planning import QUICK_SECONDS, PromptLimits
 from copilot.engine.protocol import ModelInfo
 from copilot.errors import SlipstreamError
+from copilot.serve.failures import describe_crash, internal_error
 from copilot.serve.keeper import Load, Loaded, Report
 from copilot.weights import store
 from copilot.weights.progress import PullProgress
@@ -23,6 +25,8 @@ BACKENDS = {"gguf": "llama.cpp", "exl2": "exllamav2", "safetensors": "exllamav2"
 """What runs a model of which format."""
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 async def load(settings: Settings, report: Report) -> Loaded:
@@ -79,7 +83,16 @@ def standing_in(preferred: Load, stand_in: Load) -> Load:
         try:
             return await load_preferred(report)
         except SlipstreamError as error:
-            return await instead_of(error)(report)
+            first = error
+        except Exception as error:
+            log.error("loading failed: %s", describe_crash(error))
+            first = internal_error()
+        try:
+            return await instead_of(first)(report)
+        except SlipstreamError as second:
+            # What the user chose comes first.
+            hint = f"{first.hint} A smaller model could not stand in: {second.message}".strip()
+            raise SlipstreamError(first.message, hint=hint, code=first.code, retryable=first.retryable) from second
 
     return load_either
 

@@ -50,12 +50,12 @@ class _Common(msgspec.Struct, frozen=True, kw_only=True):
             stop=stop,
         )
 
-    def refuse_common(self, model_id: str) -> None:
-        if self.model is not None and self.model != model_id:
+    def refuse_common(self, names: Sequence[str]) -> None:
+        if self.model is not None and self.model not in names:
             raise RequestError(
                 404,
                 f"The model {self.model!r} is not loaded.",
-                hint=f"Ask for {model_id!r}, or leave `model` out.",
+                hint=f"Ask for {names[0]!r}, or leave `model` out.",
                 code="model_not_found",
             )
         _refuse(self.n not in {None, 1}, "n", "other than 1")
@@ -76,9 +76,9 @@ class CompletionBody(_Common, frozen=True, kw_only=True):
     best_of: int | None = None
     logprobs: int | None = None
 
-    def refuse(self, model_id: str) -> None:
-        """Raise :class:`RequestError` for what we do not do."""
-        self.refuse_common(model_id)
+    def refuse(self, names: Sequence[str]) -> None:
+        """Raise :class:`RequestError` for what we do not do. ``names``: the models that may be asked for."""
+        self.refuse_common(names)
         _refuse(bool(self.echo), "echo")
         _refuse(self.best_of not in {None, 1}, "best_of", "other than 1")
         _refuse(bool(self.logprobs), "logprobs")
@@ -102,8 +102,23 @@ class ChatMessage(msgspec.Struct, frozen=True, kw_only=True):
         return Message("system" if self.role == "developer" else self.role, text)
 
 
+class JsonSchema(msgspec.Struct, frozen=True, kw_only=True):
+    schema: dict[str, Any]
+
+
 class ResponseFormat(msgspec.Struct, frozen=True, kw_only=True):
-    type: str = "text"
+    """``json_object``: any JSON object. The grammar holds every answer to its schema, ``strict`` or not."""
+
+    type: Literal["text", "json_object", "json_schema"] = "text"
+    json_schema: JsonSchema | None = None
+
+    @property
+    def schema(self) -> str:
+        """A JSON text; empty for answers in any form."""
+        if self.type == "text":
+            return ""
+        given = self.json_schema.schema if self.type == "json_schema" and self.json_schema else {"type": "object"}
+        return msgspec.json.encode(given).decode()
 
 
 class ChatBody(_Common, frozen=True, kw_only=True):
@@ -118,17 +133,23 @@ class ChatBody(_Common, frozen=True, kw_only=True):
     functions: list[Any] | None = None
     modalities: list[str] | None = None
 
-    def refuse(self, model_id: str) -> None:
-        """Raise :class:`RequestError` for what we do not do."""
-        self.refuse_common(model_id)
+    def refuse(self, names: Sequence[str], *, grammar: bool) -> None:
+        """Raise :class:`RequestError` for what we do not do. ``names``: the models that may be asked for;
+        ``grammar``: answers can be held to a JSON schema."""
+        self.refuse_common(names)
         _refuse(bool(self.logprobs), "logprobs")
         _refuse(bool(self.tools), "tools")
         _refuse(bool(self.functions), "functions")
-        _refuse(self.response_format is not None and self.response_format.type != "text", "response_format")
+        if (wanted := self.response_format) is not None:
+            lacks_schema = wanted.type == "json_schema" and wanted.json_schema is None
+            _refuse(lacks_schema, "response_format", "without its schema")
+            _refuse(bool(wanted.schema) and not grammar, "response_format", "with this engine")
         _refuse(any(kind != "text" for kind in self.modalities or ()), "modalities", "other than text")
 
     def sampling(self) -> SamplingParams:
-        return self.params(self.max_completion_tokens or self.max_tokens or 1024)
+        params = self.params(self.max_completion_tokens or self.max_tokens or 1024)
+        schema = self.response_format.schema if self.response_format is not None else ""
+        return msgspec.structs.replace(params, json_schema=schema)
 
 
 def _refuse(given: bool, field: str, what: str = "") -> None:

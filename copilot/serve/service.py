@@ -87,6 +87,18 @@ class Service:
         """What is loaded now."""
         return [ready for keeper in self.keepers if (ready := keeper.peek()) is not None]
 
+    @property
+    def model_ids(self) -> list[str]:
+        """Of what is loaded, and of the chat model, which a question loads."""
+        ids = [ready.loaded.engine.model.id for ready in self.all_ready]
+        chat = self.settings.model.chat if self.chat_keeper is not None and not self._is_chosen else ""
+        return ids if not chat or chat in ids else [*ids, chat]
+
+    @property
+    def held(self) -> list[Ready]:
+        """That, and what was replaced but still has streams to end."""
+        return [ready for keeper in self.keepers for ready in keeper.held]
+
     def holding(self, stream_id: str) -> Ready | None:
         """Where the stream waits or runs."""
         return next((ready for keeper in self.keepers if (ready := keeper.holding(stream_id)) is not None), None)
@@ -95,7 +107,7 @@ class Service:
         """Seconds without work; loading is work."""
         if any(keeper.loading for keeper in self.keepers):
             return 0.0
-        if any(ready.generations.active or ready.generations.queued for ready in self.all_ready):
+        if any(_is_busy(ready) for ready in self.held):
             return 0.0
         ended = [keeper.loaded_at for keeper in self.keepers]
         ended += [ready.generations.last_end for ready in self.all_ready]
@@ -108,16 +120,30 @@ class Service:
             raise draining_error()
         return self.keeper.ready()
 
-    async def ready_to_chat(self) -> Ready:
-        """What a question needs. Waits a little for the chat model to be loaded; where that takes longer, or fails,
-        the model that completes answers. Raises as :meth:`ready` does."""
+    async def ready_to_chat(self, model: str | None = None) -> Ready:
+        """What a question needs, where the client asks for ``model``, or for none.
+
+        Waits a little for the chat model to be loaded; where that takes longer, or fails, the model that completes
+        answers. Raises as :meth:`ready` does."""
         ready = self.ready()
-        self._last_question = self.clock()
-        if self.chat_keeper is None or self._is_chosen:
+        if self.chat_keeper is None or self._is_chosen or model in self._completing(ready):
             return ready
-        # The other model was loaded first, so it has its memory.
-        chat = await self.chat_keeper.loaded(CHAT_WAIT_SECONDS)
+        self._last_question = self.clock()
+        # The model that completes has its memory first.
+        wait = 0.0 if _lacks_memory(ready) else CHAT_WAIT_SECONDS
+        chat = await self.chat_keeper.loaded(wait) if wait else self.chat_keeper.peek()
+        if self.draining:
+            raise draining_error()
         return chat if chat is not None and chat.loaded.engine.failure is None else self.ready()
+
+    def names(self, ready: Ready, *, chat: bool = False) -> tuple[str, ...]:
+        """The ids by which a client may ask for what ``ready`` answers: its own first, then those of the settings,
+        in whose place it may stand. ``chat``: it answers a question."""
+        configured = self.settings.model.chat if chat and self.chat_keeper is not None else ""
+        return (*self._completing(ready), *([configured] if configured else []))
+
+    def _completing(self, ready: Ready) -> tuple[str, ...]:
+        return (ready.loaded.engine.model.id, self.settings.model.completion)
 
     @property
     def _is_chosen(self) -> bool:
@@ -129,8 +155,8 @@ class Service:
         and unload a chat model that nobody has asked for long."""
         while True:
             await asyncio.sleep(WATCH_SECONDS if self._has_alternatives() else _SELDOM_SECONDS)
-            self.keeper.look()
             await self._unload_idle_chat()
+            self.keeper.look()
 
     def _has_alternatives(self) -> bool:
         ready = self.keeper.peek()
@@ -141,11 +167,17 @@ class Service:
     async def _unload_idle_chat(self) -> None:
         keeper = self.chat_keeper
         ready = keeper.peek() if keeper is not None else None
-        if keeper is None or ready is None or ready.generations.active or ready.generations.queued:
+        if keeper is None or ready is None or _is_busy(ready):
             return
         if ready.loaded.engine.failure is not None:
             # The next question loads it anew; until then the other answers.
             await keeper.unload()
+            return
+        completing = self.keeper.peek()
+        if completing is not None and _lacks_memory(completing):
+            log.info("unloading %s, so that completions have its memory", ready.loaded.engine.model.id)
+            await keeper.unload()
+            self.keeper.hurry()
             return
         idle = self.clock() - max(self._last_question, ready.generations.last_end)
         if idle > self.settings.model.chat_idle_minutes * 60:
@@ -171,12 +203,15 @@ class Service:
             self.keeper.retry()
             return
         ready = self.keeper.peek()
-        if ready is not None and ready.loaded.engine.model.id == model:
+        if ready is not None and ready.loaded.engine.model.id == model and ready.loaded.instead is None:
             return
         if self._choose is None:
             raise SlipstreamError("This host loads no other model.", hint="Start one that does.", code="no_choice")
         load = self._choose(model)
-        self.chosen = model
+        self.chosen = None if model == self.settings.model.completion else model
+        if self.chat_keeper is not None:
+            # The new one may need its memory.
+            await self.chat_keeper.unload()
         await self.keeper.replace(load)
 
     def status(self) -> HostStatus:
@@ -192,9 +227,8 @@ class Service:
         if loaded is not None and loaded.instead is not None and state is HostState.READY:
             detail = _stand_in_words(loaded)
             notes.insert(0, detail)
-        if self.chat_keeper is not None and self.chat_keeper.error is not None and engine is not None:
-            why = self.chat_keeper.error.message
-            notes.append(f"{self.settings.model.chat} can't be loaded: {why} {engine.model.id} answers questions too.")
+        if engine is not None:
+            notes += self._chat_notes(engine.model.id)
         return HostStatus(
             state=HostState.STOPPING if self.draining else state,
             version=__version__,
@@ -207,8 +241,8 @@ class Service:
             uptime_s=self.clock() - self._started,
             idle_s=self.idle_seconds(),
             idle_limit_s=self.idle_limit,
-            active_streams=sum(each.generations.active for each in self.all_ready),
-            queued_streams=sum(each.generations.queued for each in self.all_ready),
+            active_streams=sum(each.generations.active for each in self.held),
+            queued_streams=sum(each.generations.queued for each in self.held),
             worker_restarts=engine.restarts if engine else 0,
             slots=engine.capabilities.slots if engine else 0,
             prompt_tokens=engine.totals.prompt_tokens if engine else 0,
@@ -219,16 +253,39 @@ class Service:
             order={**loaded.family.order, **loaded.order} if loaded else {},
             chosen=self.chosen is not None,
             memory_bytes=resident_bytes(),
-            gpu_bytes=sum(each.loaded.engine.capabilities.gpu_bytes for each in self.all_ready),
+            gpu_bytes=sum(each.loaded.engine.capabilities.gpu_bytes for each in self.held),
             prefill_tokens_per_second=engine.capabilities.prefill_tokens_per_second if engine else 0.0,
             chat_model=self._chat_model(),
             stands_in=loaded is not None and loaded.instead is not None,
             notes=tuple(notes),
         )
 
+    def _chat_notes(self, other: str) -> list[str]:
+        keeper, name = self.chat_keeper, self.settings.model.chat
+        if keeper is None or self._is_chosen:
+            return []
+        if keeper.loading:
+            share = f", {keeper.progress:.0%}" if keeper.progress is not None else ""
+            return [f"{name} is not ready ({keeper.detail.lower()}{share}): {other} answers questions until then."]
+        if keeper.error is not None:
+            return [f"{name} can't be loaded: {keeper.error.message} {other} answers questions too."]
+        return []
+
     def _chat_model(self) -> str | None:
         ready = self.chat_keeper.peek() if self.chat_keeper is not None and not self._is_chosen else None
         return None if ready is None else ready.loaded.engine.model.id
+
+
+def _is_busy(ready: Ready) -> bool:
+    return bool(ready.generations.active or ready.generations.queued)
+
+
+def _lacks_memory(ready: Ready) -> bool:
+    """The model that completes may be about to take memory that another must not take before."""
+    loaded = ready.loaded
+    if loaded.engine.restarting or loaded.engine.failure is not None:
+        return True
+    return loaded.instead is not None and loaded.instead.code == "out_of_memory"
 
 
 def _stand_in_words(loaded: Loaded) -> str:

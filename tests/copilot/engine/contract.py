@@ -1,7 +1,9 @@
 """What every backend keeps to: one suite, run against each of them. See ``copilot.engine.protocol.Engine``."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,6 +25,16 @@ NUMBERS = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15"
 LETTERS = "a b c d e f g h i j k l"
 MOST_GUESSES = 3
 """Tokens that an engine guesses at once, where it does."""
+
+PERSON = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "maxLength": 12},
+        "age": {"type": "integer", "minimum": 0, "maximum": 99},
+    },
+    "required": ["name", "age"],
+    "additionalProperties": False,
+}
 
 CODE = "def area(width, height):\n    return width * height\n\n\n"
 
@@ -285,6 +297,24 @@ class EngineContract:
         plain = await collect(engine, plan(NUMBERS), SamplingParams(max_tokens=6))
         assert all(event.token_id is None and event.logprob is None for event in plain)
         assert text(events) == text(plain)
+
+    async def test_an_answer_keeps_to_a_schema(self, engine: Engine) -> None:
+        if not engine.capabilities.grammar:
+            pytest.skip("it does not say that it can")
+        params = SamplingParams(max_tokens=80, json_schema=json.dumps(PERSON))
+        events = await collect(engine, plan("Write a person as JSON: "), params)
+        answer: dict[str, Any] = json.loads(text(events))
+        assert set(answer) == {"name", "age"}
+        assert answer["age"] <= 99
+        assert finish(events).reason == "stop"
+
+    async def test_a_schema_that_is_none_is_refused(self, engine: Engine) -> None:
+        if not engine.capabilities.grammar:
+            pytest.skip("it does not say that it can")
+        with pytest.raises(SlipstreamError) as caught:
+            await collect(engine, plan("x"), SamplingParams(json_schema='{"type": "no such type"}'))
+        assert caught.value.code == "bad_schema"
+        assert text(await collect(engine, plan(NUMBERS))).startswith(" 16")
 
     async def test_streams_side_by_side_do_not_mix(self, engine: Engine) -> None:
         params = SamplingParams(max_tokens=24)

@@ -2,8 +2,6 @@
 processor, and any of them on a GPU."""
 
 import asyncio
-import json
-from typing import Any
 
 import msgspec
 from copilot_models import families
@@ -14,16 +12,6 @@ from copilot.engine.protocol import Engine, Keep, Layout, Part, PromptPlan, Samp
 from tests.copilot.engine.contract import LETTERS, NUMBERS, collect, different, finish, first_text, plan, text
 
 PAGE = 256
-
-PERSON = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string", "maxLength": 12},
-        "age": {"type": "integer", "minimum": 0, "maximum": 99},
-    },
-    "required": ["name", "age"],
-    "additionalProperties": False,
-}
 
 
 def parts(layout: Layout, *texts: tuple[str, str]) -> PromptPlan:
@@ -121,13 +109,5 @@ class PagedContract:
         whole = msgspec.structs.replace(plan(different(70)), layout=Layout.PREFIX)
         room = engine.model.context_length - await engine.count(different(70)) - 8
         await asyncio.wait_for(first_text(engine.generate(whole, SamplingParams(max_tokens=room))), 120)
-
-    async def test_an_answer_keeps_to_a_schema(self, engine: Engine) -> None:
-        params = SamplingParams(max_tokens=80, json_schema=json.dumps(PERSON))
-        events = await collect(engine, plan("Write a person as JSON: "), params)
-        answer: dict[str, Any] = json.loads(text(events))
-        assert set(answer) == {"name", "age"}
-        assert answer["age"] <= 99
-        assert finish(events).reason == "stop"
 
     cancels = 12

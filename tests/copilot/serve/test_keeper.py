@@ -196,3 +196,143 @@ async def test_a_switch_that_is_going_on_ends_with_the_keeper() -> None:
     assert pair.large[0].closed
     assert pair.small[0].closed
     assert stream.closed
+
+
+async def lost(pair: Pair) -> Keeper:
+    """A keeper with the small model in place of the large one, whose GPU is gone."""
+    pair.works = False
+    keeper = pair.keeper()
+    keeper.start()
+    await until(lambda: keeper.peek() is not None)
+    assert keeper.ready().loaded.engine is pair.small[0]
+    return keeper
+
+
+async def test_what_waits_for_the_one_that_is_replaced_is_answered_too() -> None:
+    pair = Pair()
+    keeper = await lost(pair)
+    generations = keeper.ready().generations
+    streams = [generations.submit(PLAN, SamplingParams(), lane=Lane.CHAT) for _ in range(5)]
+    assert generations.queued
+    pair.works, pair.now = True, 100.0
+    keeper.look()
+    await until(lambda: bool(pair.large) and keeper.ready().loaded.engine is pair.large[0])
+    assert keeper.holding(streams[-1].id) is not None
+    pair.hold.set()
+    await until(lambda: pair.small[0].closed)
+    assert all(isinstance(stream.events[-1], DoneData) for stream in streams)
+    await keeper.close()
+
+
+async def test_one_that_crashes_again_and_again_is_loaded_less_and_less_often() -> None:
+    pair = Pair()
+    keeper = pair.keeper()
+    keeper.start()
+    await until(lambda: keeper.peek() is not None)
+    while pair.now < 1000:
+        engine = keeper.ready().loaded.engine
+        if engine in pair.large and isinstance(engine, ScriptedEngine):
+            engine.failure = SlipstreamError("It crashed.", hint="", code="engine_failed")
+        keeper.look()
+        await asyncio.sleep(0.002)
+        pair.now += 2
+    await until(lambda: keeper.ready().loaded.instead is not None or keeper.ready().loaded.engine.failure is None)
+    assert 4 <= len(pair.large) <= 8
+    # One that served for long is tried again soon.
+    before = len(pair.large)
+    pair.now += 1000
+    keeper.look()
+    await until(lambda: len(pair.large) > before and keeper.ready().loaded.engine is pair.large[-1])
+    pair.now += 1000
+    pair.large[-1].failure = SlipstreamError("It crashed.", hint="", code="engine_failed")
+    keeper.look()
+    await until(lambda: keeper.ready().loaded.instead is not None)
+    pair.now += 16
+    keeper.look()
+    await until(lambda: keeper.ready().loaded.engine is pair.large[-1])
+    await keeper.close()
+
+
+async def test_another_model_that_is_asked_for_meanwhile_stays() -> None:
+    """The one that is being returned to may be slow to give up, and the watch may look again before that."""
+    pair = Pair()
+    keeper = await lost(pair)
+    may_end = asyncio.Event()
+
+    async def slow(report: Report) -> Loaded:
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            await may_end.wait()
+            raise
+        raise AssertionError
+
+    ready = keeper.ready()
+    keeper._ready = ready._replace(loaded=ready.loaded._replace(preferred=slow))
+    pair.now = 100.0
+    keeper.look()
+    await asyncio.sleep(0.01)
+    chosen = ScriptedEngine(("chosen",))
+    replacing = asyncio.create_task(keeper.replace(loads(chosen)))
+    await asyncio.sleep(0.01)
+    pair.works, pair.now = True, 1000.0
+    keeper.look()
+    may_end.set()
+    await replacing
+    await until(lambda: keeper.peek() is not None)
+    await asyncio.sleep(0.05)
+    assert keeper.ready().loaded.engine is chosen
+    assert not pair.large
+    await keeper.close()
+    assert chosen.closed
+    assert pair.small[0].closed
+
+
+async def test_what_is_loaded_next_waits_until_the_memory_is_free() -> None:
+    order: list[str] = []
+
+    class Slow(ScriptedEngine):
+        async def close(self) -> None:
+            order.append("close begins")
+            await asyncio.sleep(0.05)
+            await super().close()
+            order.append("close ends")
+
+    async def load(report: Report) -> Loaded:
+        order.append("load")
+        return await loads(Slow())(report)
+
+    keeper = Keeper(load, max_queue=4)
+    assert await keeper.loaded(10.0) is not None
+    unloading = asyncio.create_task(keeper.unload())
+    await asyncio.sleep(0.01)
+    assert await keeper.loaded(10.0) is not None
+    assert order == ["load", "close begins", "close ends", "load"]
+    await unloading
+    await keeper.close()
+
+
+async def test_a_bug_while_returning_to_a_model_is_not_repeated_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    pair = Pair()
+    keeper = await lost(pair)
+    tries, text = 0, "def secret"
+
+    async def broken(report: Report) -> Loaded:
+        nonlocal tries
+        tries += 1
+        raise KeyError(text)
+
+    ready = keeper.ready()
+    keeper._ready = ready._replace(loaded=ready.loaded._replace(preferred=broken))
+    pair.now = 100.0
+    for _ in range(5):
+        keeper.look()
+        await asyncio.sleep(0.005)
+        pair.now += 2
+    assert tries == 1
+    assert keeper.ready().loaded.engine is pair.small[0]
+    instead = keeper.ready().loaded.instead
+    assert instead is not None
+    assert instead.code == "internal"
+    assert "secret" not in caplog.text
+    await keeper.close()

@@ -72,3 +72,29 @@ async def test_what_stands_in_knows_for_what_and_what_to_return_to() -> None:
     assert again.family.name == "plain"
     assert again.instead is not None
     assert again.instead.message == "It crashed."
+
+
+async def test_whatever_goes_wrong_another_model_stands_in() -> None:
+    async def preferred(_report: Report) -> Loaded:
+        raise OSError("disk")
+
+    async def small(_report: Report) -> Loaded:
+        return Loaded(ScriptedEngine([]), families.load("plain"))
+
+    loaded = await standing_in(preferred, small)(lambda _detail, _progress=None: None)
+    assert loaded.instead is not None
+    assert loaded.instead.code == "internal"
+
+
+async def test_where_both_fail_the_chosen_one_is_told_of_first() -> None:
+    async def preferred(_report: Report) -> Loaded:
+        raise SlipstreamError("7b does not fit.", hint="Choose a smaller one.", code="out_of_memory")
+
+    async def small(_report: Report) -> Loaded:
+        raise SlipstreamError("There is no network.", hint="Connect.", code="no_network")
+
+    with pytest.raises(SlipstreamError, match="7b does not fit") as caught:
+        await standing_in(preferred, small)(lambda _detail, _progress=None: None)
+    assert caught.value.code == "out_of_memory"
+    assert caught.value.hint.startswith("Choose a smaller one.")
+    assert "could not stand in: There is no network." in caught.value.hint

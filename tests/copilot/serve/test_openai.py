@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from copilot.client.host import HostClient, HostError
@@ -148,7 +149,9 @@ async def test_an_error_of_the_engine(stream: bool) -> None:
         ("/v1/completions", {"prompt": ""}, "no text"),
         ("/v1/completions", {}, "prompt"),
         ("/v1/chat/completions", {**CHAT, "tools": [{}]}, "`tools`"),
-        ("/v1/chat/completions", {**CHAT, "response_format": {"type": "json_object"}}, "`response_format`"),
+        ("/v1/chat/completions", {**CHAT, "response_format": {"type": "json_object"}}, "`response_format` with this"),
+        ("/v1/chat/completions", {**CHAT, "response_format": {"type": "json_schema"}}, "without its schema"),
+        ("/v1/chat/completions", {**CHAT, "response_format": {"type": "xml"}}, "response_format"),
         ("/v1/chat/completions", {**CHAT, "modalities": ["audio"]}, "`modalities`"),
         ("/v1/chat/completions", {"messages": []}, "messages"),
         ("/v1/chat/completions", {"messages": [{"role": "tool", "content": "x"}]}, "role"),
@@ -164,6 +167,26 @@ async def test_what_we_do_not_do_is_refused_by_name(path: str, fields: dict[str,
     assert error["type"] == "invalid_request_error"
     assert word in error["message"]
     assert engine.calls == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "schema"),
+    [
+        ({"type": "text"}, ""),
+        ({"type": "json_object"}, '{"type":"object"}'),
+        (
+            {"type": "json_schema", "json_schema": {"name": "n", "strict": True, "schema": {"type": "array"}}},
+            '{"type":"array"}',
+        ),
+    ],
+)
+async def test_a_chat_is_held_to_a_schema(wanted: dict[str, Any], schema: str) -> None:
+    engine = ScriptedEngine(["{}"])
+    engine.capabilities = msgspec.structs.replace(engine.capabilities, grammar=True)
+    async with running(engine) as host:
+        response = await host.http.post("/v1/chat/completions", json={**CHAT, "response_format": wanted})
+    assert response.status_code == 200
+    assert engine.calls[0].params.json_schema == schema
 
 
 @pytest.mark.parametrize(

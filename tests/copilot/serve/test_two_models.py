@@ -10,7 +10,8 @@ from copilot.config.settings import ModelSettings, Settings
 from copilot.engine.protocol import ModelInfo
 from copilot.errors import SlipstreamError
 from copilot.serve import service
-from copilot.serve.keeper import Loaded, Report
+from copilot.serve.keeper import Load, Loaded, Report
+from copilot.serve.loading import standing_in
 from tests.fakes import ScriptedEngine
 from tests.hosts import Running, running, until
 
@@ -43,8 +44,11 @@ async def small(report: Report) -> Loaded:
     return Loaded(engine, families.load("qwen"))
 
 
-async def ask(host: Running) -> str:
-    answer = await host.http.post("/v1/chat/completions", json=QUESTION)
+CONFIGURED = msgspec.structs.replace(Settings(), model=ModelSettings(completion="small", chat="large"))
+
+
+async def ask(host: Running, **fields: str) -> str:
+    answer = await host.http.post("/v1/chat/completions", json={**QUESTION, **fields})
     assert answer.status_code == 200, answer.text
     return str(answer.json()["model"])
 
@@ -131,11 +135,120 @@ async def test_streams_of_both_are_cancelled_by_their_number() -> None:
         assert (await host.http.delete("/v1/streams/nothing")).status_code == 404
 
 
-async def test_a_model_that_was_chosen_answers_everything() -> None:
+def choose(model: str) -> Load:
+    async def load(report: Report) -> Loaded:
+        engine = ScriptedEngine(("chosen",))
+        engine.model = ModelInfo(id=model, family="qwen", context_length=8192)
+        return Loaded(engine, families.load("qwen"))
+
+    return load
+
+
+async def test_a_model_that_was_chosen_answers_everything_until_the_configured_one_is_chosen_again() -> None:
     chat = Chat()
-    async with running(load=small, chat=chat.load) as host:
-        host.host.service.chosen = "small"
+    async with running(load=small, chat=chat.load, options=CONFIGURED, choose=choose) as host:
+        assert await ask(host) == "large"
+        assert (await host.http.post("/v1/load", json={"model": "other"})).status_code == 202
+        assert chat.engines[0].closed, "the chosen one may need its memory"
+        await until(lambda: host.host.service.keeper.peek() is not None)
+        assert await ask(host) == "other"
+        assert (await host.http.post("/v1/load", json={"model": "small"})).status_code == 202
+        await until(lambda: host.host.service.keeper.peek() is not None)
+        assert await ask(host) == "large"
+        status = (await host.http.get("/health/ready")).json()
+        assert (status["model"], status["chosen"]) == ("small", False)
+
+
+async def test_a_client_may_ask_for_either_by_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "CHAT_WAIT_SECONDS", 0.05)
+    chat = Chat()
+    chat.may_load.clear()
+    async with running(load=small, chat=chat.load, options=CONFIGURED) as host:
+        models = (await host.http.get("/v1/models")).json()
+        assert [each["id"] for each in models["data"]] == ["small", "large"]
+        assert await ask(host, model="small") == "small"
+        assert not host.host.service.keepers[1].loading, "it was not asked for"
+        assert await ask(host, model="large") == "small"
+        chat.may_load.set()
+        await until(lambda: bool(chat.engines))
+        assert await ask(host, model="large") == "large"
+        assert await ask(host, model="small") == "small"
+        answer = await host.http.post("/v1/chat/completions", json={**QUESTION, "model": "gpt-4"})
+        assert answer.status_code == 404
+        assert "'gpt-4' is not loaded" in answer.text
+        answer = await host.http.post("/v1/completions", json={**COMPLETION, "model": "large"})
+        assert answer.status_code == 404
+
+
+class Tight:
+    """A GPU with memory for one model, which other programs may use up. A small one stands in on the processor."""
+
+    def __init__(self) -> None:
+        self.others = False
+        self.chat = Chat()
+
+    async def load_coder(self, report: Report) -> Loaded:
+        if self.others or any(not engine.closed for engine in self.chat.engines):
+            raise SlipstreamError("There is not enough memory for coder.", hint="", code="out_of_memory")
+        engine = ScriptedEngine(("coder",))
+        engine.model = ModelInfo(id="coder", family="qwen", context_length=8192)
+        return Loaded(engine, families.load("qwen"))
+
+
+async def test_a_chat_model_never_takes_the_memory_that_completions_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "WATCH_SECONDS", 0.02)
+    monkeypatch.setattr("copilot.serve.keeper._FIRST_RENEWAL_SECONDS", 0.1)
+    tight = Tight()
+    tight.others = True
+    options = msgspec.structs.replace(Settings(), model=ModelSettings(completion="coder", chat="large"))
+    async with running(load=standing_in(tight.load_coder, small), chat=tight.chat.load, options=options) as host:
         assert await ask(host) == "small"
+        assert tight.chat.engines == []
+        # One that was there before gives its memory up as soon as it is idle.
+        keeper = host.host.service.keepers[1]
+        assert await keeper.loaded(10.0) is not None
+        tight.others = False
+        await until(lambda: tight.chat.engines[0].closed)
+        await until(lambda: host.host.service.ready().loaded.engine.model.id == "coder")
+
+
+async def test_the_status_says_that_the_chat_model_is_still_being_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "CHAT_WAIT_SECONDS", 0.05)
+    chat = Chat()
+    chat.may_load.clear()
+    async with running(load=small, chat=chat.load, options=CONFIGURED) as host:
+        assert await ask(host) == "small"
+        notes = (await host.http.get("/health/ready")).json()["notes"]
+        assert notes == ["large is not ready (starting): small answers questions until then."]
+        chat.may_load.set()
+        await until(lambda: bool(chat.engines))
+        assert (await host.http.get("/health/ready")).json()["notes"] == []
+
+
+async def test_a_host_that_leaves_gives_out_no_chat_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = Chat()
+    chat.may_load.clear()
+    async with running(load=small, chat=chat.load, options=CONFIGURED) as host:
+        asking = asyncio.create_task(host.host.service.ready_to_chat())
+        await asyncio.sleep(0.02)
+        host.host.service.draining = True
+        chat.may_load.set()
+        with pytest.raises(SlipstreamError, match="shutting down"):
+            await asking
+
+
+async def test_the_one_that_stands_in_can_be_chosen() -> None:
+    async def gone(report: Report) -> Loaded:
+        raise SlipstreamError("There is no CUDA GPU.", hint="", code="no_gpu")
+
+    options = msgspec.structs.replace(Settings(), model=ModelSettings(completion="coder"))
+    async with running(load=standing_in(gone, small), options=options, choose=choose) as host:
+        assert (await host.http.get("/health/ready")).json()["stands_in"]
+        assert (await host.http.post("/v1/completions", json={**COMPLETION, "model": "coder"})).status_code == 200
+        await host.http.post("/v1/load", json={"model": "small"})
+        await until(lambda: host.host.service.keeper.peek() is not None)
+        status = (await host.http.get("/health/ready")).json()
+        assert (status["stands_in"], status["chosen"], status["model"]) == (False, True, "small")
 
 
 async def test_unloading_frees_both() -> None:
