@@ -5,12 +5,14 @@ others; and prompts share the GPU with answers that are being written (``shared_
 """
 
 import gc
+import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from copilot.engine.backend import Report
-from copilot.engine.exllama import memory, messages, results
+from copilot.engine.exllama import memory, messages, results, vocabulary
 from copilot.engine.exllama.adapter import PAGE, PagedBackend
 from copilot.engine.exllama.loop import Job, Step
 from copilot.engine.exllama.vocabulary import Vocabulary
@@ -32,22 +34,18 @@ def open_model(load: Load, report: Report) -> PagedBackend:
 
     messages.need_gpu(torch)
     folder = Path(load.path)
-    vocabulary = Vocabulary(folder, load.name)
+    words = Vocabulary(folder, load.name)
     shape = memory.shape(folder)
     kind = memory.cache_type(load.cache_type, shape.parameters)
     tokens, notes = messages.fitting(torch, load, shape, kind)
-    config = library.Config.from_directory(str(folder))
-    model = library.Model.from_config(config)
-    cache = library.Cache(model, max_num_tokens=tokens, max_batch_size=load.slots, **_layers(kind))
-    draft = _draft(library, load, tokens)
-    try:
-        model.load(
-            max_chunk_size=load.batch_tokens, callback=lambda done, total: report(done / max(1, total)), generator=False
-        )
-        if draft is not None:
-            draft[0].load(generator=False)
-    except torch.OutOfMemoryError as error:
-        raise messages.out_of_memory(load.name, "it does not fit besides what else is there") from error
+    while (loaded_model := _filled(library, torch, load, (kind, tokens), report)) is None:
+        smaller = messages.halved(tokens, load.name)
+        notes.append(messages.smaller(tokens, smaller))
+        tokens = smaller
+    config, model, cache = loaded_model
+    draft = _draft(library, torch, load, tokens)
+    if load.speculation == "draft" and load.draft and draft is None:
+        notes.append(messages.NO_ROOM_FOR_DRAFT)
     generator = library.Generator(
         model=model,
         cache=cache,
@@ -72,8 +70,9 @@ def open_model(load: Load, report: Report) -> PagedBackend:
         notes=tuple(notes),
         gpu_bytes=messages.gpu_bytes(torch),
     )
-    drafted = DRAFT_TOKENS if load.speculation != "off" else 0
-    return PagedBackend(_Library(library, model, draft, generator), vocabulary, slots, loaded, draft_tokens=drafted)
+    # `Job.prepare_for_queue` wants one token more than is generated.
+    besides = 1 + (DRAFT_TOKENS if load.speculation != "off" else 0)
+    return PagedBackend(_Library(library, model, draft, generator), words, slots, loaded, draft_tokens=besides)
 
 
 def _import(extension: str) -> Any:
@@ -95,11 +94,45 @@ def _layers(kind: str) -> dict[str, Any]:
     return {"layer_type": CacheLayer_quant, "k_bits": _BITS[kind], "v_bits": _BITS[kind]}
 
 
-def _draft(library: Any, load: Load, tokens: int) -> Any:
+def _filled(library: Any, torch: Any, load: Load, cache_of: tuple[str, int], report: Report) -> Any:
+    """Configuration, model and cache with everything loaded; None where that does not fit. ``cache_of``: precision and
+    tokens of the cache."""
+    kind, tokens = cache_of
+    config = library.Config.from_directory(load.path)
+    model = library.Model.from_config(config)
+    cache = library.Cache(model, max_num_tokens=tokens, max_batch_size=load.slots, **_layers(kind))
+
+    def progress(done: int, total: int) -> None:
+        report(done / max(1, total))
+
+    if not _fits(
+        torch, model, lambda: model.load(max_chunk_size=load.batch_tokens, callback=progress, generator=False)
+    ):
+        return None
+    return config, model, cache
+
+
+def _fits(torch: Any, model: Any, load: Callable[[], object]) -> bool:
+    try:
+        load()
+    except RuntimeError as error:
+        if not messages.does_not_fit(torch, error):
+            raise
+        model.unload()
+        gc.collect()
+        torch.cuda.empty_cache()
+        return False
+    return True
+
+
+def _draft(library: Any, torch: Any, load: Load, tokens: int) -> Any:
+    """A small model that guesses, and its cache; None where there is none, or no room for it."""
     if load.speculation != "draft" or not load.draft:
         return None
+    vocabulary.need_the_same(Path(load.path), Path(load.draft))
     model = library.Model.from_config(library.Config.from_directory(load.draft))
-    return model, library.Cache(model, max_num_tokens=tokens)
+    cache = library.Cache(model, max_num_tokens=tokens)
+    return (model, cache) if _fits(torch, model, lambda: model.load(generator=False)) else None
 
 
 class _Library:
@@ -177,4 +210,6 @@ class _Library:
                 )
             ]
         except ValueError as error:
+            if importlib.util.find_spec("llguidance") is None:
+                raise messages.no_llguidance("gpu3") from error
             raise messages.bad_schema(str(error)) from error

@@ -19,7 +19,7 @@ PAGE = 256
 
 
 class PagedBackend:
-    """``draft_tokens``: how many tokens are guessed at once, which a job needs room for besides."""
+    """``draft_tokens``: what a job needs room for besides its text, as for tokens that are guessed."""
 
     def __init__(
         self, library: Library, vocabulary: Vocabulary, slots: Slots, loaded: Loaded, *, draft_tokens: int = 0
@@ -37,9 +37,10 @@ class PagedBackend:
         self, id: int, plan: PromptPlan, params: SamplingParams, cancelled: Cancellation, emit: Emit
     ) -> Finish:
         """See :class:`copilot.engine.backend.Backend`."""
+        # The libraries have room for one at least, and make it.
         ids, max_tokens = prompting.prompt(
             plan,
-            params.max_tokens,
+            max(1, params.max_tokens),
             tokenizer=self._vocabulary.tokenizer,
             slots=self._slots,
             context_length=self.loaded.context_length - self._draft_tokens,
@@ -53,9 +54,8 @@ class PagedBackend:
             return Finish(reason=FinishReason.CANCELLED, prompt_tokens=len(ids), reused_tokens=0, generated_tokens=0)
         controls = [self._vocabulary.tokenizer.control(spelling) for spelling in self._spelled(plan.controls)]
         stops = (*plan.stop, *params.stop)
-        job = Job(
-            ids, max_tokens, params, self._vocabulary.ends | frozenset(controls), lambda: run.ended or cancelled()
-        )
+        limit = min(max_tokens, params.max_tokens)
+        job = Job(ids, limit, params, self._vocabulary.ends | frozenset(controls), lambda: run.ended or cancelled())
         run = _Run(id, job, stops, self._vocabulary, emit)
         try:
             self._loop.submit(job)

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from importlib import metadata
@@ -30,6 +31,11 @@ Report = Callable[[str, float | None], None]
 """Told what is going on in words, and the share that is done where it is known."""
 
 _BUILT = "built"
+
+_failed: dict[str, SlipstreamError] = {}
+"""Builds of this process that failed while compiling. They take minutes and all cores, so they are not repeated with
+every look at whether the GPU is back."""
+
 _SECONDS = 0.5
 _LOG_BYTES = 20_000
 
@@ -63,6 +69,8 @@ def ensure(library: str, report: Report, cancel: threading.Event) -> str:
     target.mkdir(parents=True, exist_ok=True)
     with _alone(target, report, cancel):
         if ready(library) is None:
+            if (known := _failed.get(library)) is not None:
+                raise known
             _build(library, target, report, cancel)
     found = ready(library)
     assert found is not None
@@ -112,7 +120,11 @@ def _build(library: str, target: Path, report: Report, cancel: threading.Event) 
             _end(child)
     built = list(parts.glob(f"{library}_ext*.so")) + list(parts.glob(f"{library}_ext*.pyd"))
     if child.returncode or not built:
-        raise explain(library, _tail(log))
+        error = explain(library, _tail(log))
+        if list(parts.glob("*.o")):
+            hint = f"{error.hint} It is tried again when the host is restarted (`slipstream stop`)."
+            _failed[library] = SlipstreamError(error.message, hint=hint, code=error.code)
+        raise error
     (target / _BUILT).touch()
 
 
@@ -133,12 +145,15 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
 
 
 def _environment() -> dict[str, str]:
-    """What a toolkit without all headers lacks: pip's nvidia packages have them."""
+    """What the build looks for: headers that a toolkit may lack and pip's nvidia packages have; and ninja, which pip
+    installs beside this Python, where only an activated environment looks."""
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
     nvidia = importlib.util.find_spec("nvidia")
     roots = list(nvidia.submodule_search_locations or []) if nvidia else []
     headers = sorted(str(found) for root in roots for found in Path(root).glob("*/include"))
     given = os.environ.get("CPATH", "")
-    return {"CPATH": os.pathsep.join([*headers, *([given] if given else [])])} if headers else {}
+    found = {"CPATH": os.pathsep.join([*headers, *([given] if given else [])])} if headers else {}
+    return {"PATH": path, **found}
 
 
 def _sources(library: str) -> int:

@@ -177,7 +177,8 @@ def _attend(q: Any, k: Any, v: Any, mask: Any, scale: float | None) -> Any:
     out = torch.nn.functional.scaled_dot_product_attention(
         q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), attn_mask=mask, scale=scale
     )
-    return out.transpose(1, 2)
+    # ExLlamaV2 takes a view of it.
+    return out.transpose(1, 2).contiguous()
 
 
 def _refuse_softcap(softcap: float) -> None:

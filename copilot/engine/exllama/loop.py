@@ -172,6 +172,8 @@ class JobLoop:
             return
         try:
             self._library.submit(job)
+        except SlipstreamError as error:
+            job.steps.put(error)
         except Exception as error:
             # Refused before it was queued: the others go on.
             _say_where(error)

@@ -48,6 +48,22 @@ def fitting(torch: Any, load: Load, shape: memory.Shape, kind: str) -> tuple[int
     return tokens, [] if tokens == wanted else [smaller(wanted, tokens)]
 
 
+def does_not_fit(torch: Any, error: Exception) -> bool:
+    """Whether an error of loading says that the GPUs are too full: torch's own, or that of dividing the layers, which
+    hides torch's in both libraries."""
+    return isinstance(error, torch.OutOfMemoryError) or "Insufficient VRAM" in str(error)
+
+
+def halved(tokens: int, name: str) -> int:
+    """The next smaller KV cache to try. Raises :class:`SlipstreamError` with code ``out_of_memory``."""
+    if tokens // 2 < memory.LEAST_CACHE:
+        raise out_of_memory(name, "it does not fit besides what else is there")
+    return tokens // 2 // PAGE * PAGE
+
+
+NO_ROOM_FOR_DRAFT = "There is no room for the draft model; going on without."
+
+
 def smaller(wanted: int, tokens: int) -> str:
     return f"The GPU has room for a KV cache of {tokens} tokens, not {wanted}."
 
@@ -75,6 +91,14 @@ def not_importable(name: str, error: Exception) -> SlipstreamError:
     return SlipstreamError(
         f"{name} can't be used ({type(error).__name__}).",
         hint="`slipstream doctor` looks into it: it needs a CUDA build of torch and its compiled extension.",
+        code="engine_failed",
+    )
+
+
+def no_llguidance(extra: str) -> SlipstreamError:
+    return SlipstreamError(
+        "Answers by a JSON schema need llguidance.",
+        hint=f"Install it with `pip install 'slipstream-copilot[{extra}]'`.",
         code="engine_failed",
     )
 

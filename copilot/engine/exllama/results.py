@@ -17,13 +17,16 @@ _ENDS = {"stop_token": End.STOP_TOKEN, "stop_string": End.STOP_TOKEN, "end_filte
 def steps(results: Iterable[Mapping[str, Any]], page: int) -> list[tuple[Job, Step | SlipstreamError]]:
     """``page``: tokens of a KV page. Results of jobs that were dropped meanwhile are left out: their handle is gone.
 
-    ExLlamaV3 ends a job that failed with its ``error`` and goes on with the others.
+    ExLlamaV3 ends a job that failed with its ``error`` and goes on with the others. What torch says of the GPU (it is
+    full, it is gone) concerns all of them, and is raised.
     """
     at = time.monotonic()
     found: list[tuple[Job, Step | SlipstreamError]] = []
     for result in results:
         # Not the result's own, which errors lack.
         job: Job = result["job"].identifier
+        if isinstance(error := result.get("error"), RuntimeError):
+            raise error
         if job.handle is not None:
             failed = result["stage"] == "error"
             found.append((job, refused() if failed else _step(result, job, at, page)))

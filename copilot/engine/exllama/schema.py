@@ -4,7 +4,6 @@ from typing import Any
 
 from copilot.engine.exllama import messages
 from copilot.engine.exllama.vocabulary import Vocabulary
-from copilot.errors import SlipstreamError
 
 
 class Schemas:
@@ -20,11 +19,7 @@ class Schemas:
         try:
             import llguidance
         except ImportError as error:
-            raise SlipstreamError(
-                "Answers by a JSON schema need llguidance.",
-                hint="Install it with `pip install 'slipstream-copilot[gpu]'`.",
-                code="engine_failed",
-            ) from error
+            raise messages.no_llguidance("gpu") from error
         if self._tokenizer is None:
             ends = sorted(self._vocabulary.ends)
             self._tokenizer = llguidance.LLTokenizer(self._vocabulary.file, n_vocab=self._rows, eos_token=ends)

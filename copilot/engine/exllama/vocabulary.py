@@ -122,6 +122,24 @@ class Vocabulary:
         return frozenset(ends)
 
 
+def need_the_same(folder: Path, draft: Path) -> None:
+    """A draft model's guesses are ids, so they must mean the same. Raises :class:`SlipstreamError` with code
+    ``bad_setting``."""
+    if _words(folder) != _words(draft):
+        raise SlipstreamError(
+            f"The draft model {draft.name} has other tokens than {folder.name}.",
+            hint="Set model.draft to a small model of the same family, or engine.speculation to `ngram`.",
+            code="bad_setting",
+        )
+
+
+def _words(folder: Path) -> tuple[object, ...]:
+    described = _read(folder / "tokenizer.json")
+    model = described.get("model") or {}
+    added = sorted((int(token["id"]), str(token["content"])) for token in described.get("added_tokens") or [])
+    return model.get("vocab"), added
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
         found = json.loads(file.read_bytes())

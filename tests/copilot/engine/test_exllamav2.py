@@ -38,6 +38,7 @@ GUARD = 240.0
 """Seconds after which a test that hangs fails. Nothing here is timed."""
 
 INFO = ModelInfo(id="tiny", family="plain", context_length=8192)
+NOTHING = SamplingParams(max_tokens=0)
 WORKER = Path(__file__).parents[2] / "engines" / "cpu_worker.py"
 
 
@@ -106,6 +107,68 @@ async def test_attention_that_sees_the_future_is_refused(
     with pytest.raises(SlipstreamError, match="No way of computing attention is right") as caught:
         await start(tiny_folder)
     assert caught.value.code == "wrong_attention"
+
+
+WRONG_STEPS = """
+from copilot.engine.exllama import flash
+real = flash._mask
+def mask(total, queries, keys, **more):
+    # A step of decoding misses the newest half of what it should see; prefill is right.
+    return real(total // 2 if queries == 1 else total, queries, keys, **more)
+flash._mask = mask
+"""
+
+WRONG_PAGES = """
+from copilot.engine.exllama import flash
+real = flash.flash_attn_with_kvcache
+def attend(*given, block_table, **more):
+    # Of two sequences side by side the second reads the pages of the first.
+    return real(*given, block_table=block_table[:1].expand_as(block_table), **more)
+import exllamav2.attn
+exllamav2.attn.flash_attn_with_kvcache = attend
+"""
+
+
+@pytest.mark.parametrize("change", [WRONG_STEPS, WRONG_PAGES])
+async def test_a_few_wrong_positions_do_not_hide_behind_many_right_ones(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    monkeypatch.setattr(child, "COMMAND", ("-P", str(worker_that(tmp_path, change))))
+    with pytest.raises(SlipstreamError) as caught:
+        await start(tiny_folder)
+    assert caught.value.code == "wrong_attention"
+
+
+async def test_the_reference_is_not_the_librarys_own_which_overflows(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with Qwen2.5 7B, whose products of queries and keys are beyond half precision before they are scaled."""
+    change = (
+        "from exllamav2.attn import ExLlamaV2Attention\n"
+        "own = ExLlamaV2Attention._attn_torch\n"
+        "def overflown(self, batch, count, q, k, v, *rest, **more):\n"
+        "    return own(self, batch, count, q, k, v * float('nan'), *rest, **more)\n"
+        "ExLlamaV2Attention._attn_torch = overflown"
+    )
+    monkeypatch.setattr(child, "COMMAND", ("-P", str(worker_that(tmp_path, change))))
+    engine = await start(tiny_folder)
+    assert text(await collect(engine, plan(NUMBERS))).startswith(" 16")
+    await engine.close()
+
+
+@pytest.mark.parametrize(("context", "chunk"), [(512, 512), (2048, 4096)])
+async def test_a_context_as_small_as_a_step_of_prefill(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, context: int, chunk: int
+) -> None:
+    monkeypatch.setattr(child, "COMMAND", ("-P", str(WORKER)))
+    engine = await start(tiny_folder, slots=1, context_tokens=context, gpu_batch_tokens=chunk)
+    assert engine.model.context_length == context
+    assert text(await collect(engine, plan(NUMBERS))).startswith(" 16")
+    # A prompt that leaves room for nothing can still be prefilled.
+    full = msgspec.structs.replace(plan(" x" * (context - 1)), layout=Layout.PREFIX)
+    end = finish(await collect(engine, full, NOTHING))
+    assert (end.prompt_tokens, end.generated_tokens) == (context - 1, 0)
+    await engine.close()
 
 
 async def test_the_cache_may_hold_more_than_one_request(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,11 +273,26 @@ async def test_a_lora_that_may_run_code_is_refused(
     assert caught.value.code == "unsafe_model_file"
 
 
+async def test_a_lora_that_does_not_suit_is_said_to(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "COMMAND", ("-P", str(WORKER)))
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_model.safetensors").touch()
+    with pytest.raises(SlipstreamError, match=r"adapter .* does not suit tiny") as caught:
+        await start(tiny_folder, lora=str(adapter))
+    assert caught.value.code == "bad_setting"
+
+
 async def test_guesses_change_the_speed_and_nothing_else(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With n-grams; the counts, stops and ends are as without, although the library ends its jobs early then."""
     monkeypatch.setattr(child, "COMMAND", ("-P", str(WORKER)))
     engine = await start(tiny_folder, speculation="ngram")
     assert engine.capabilities.speculative
+    # Shorter than an n-gram.
+    for short in ("a", "a b"):
+        assert finish(await collect(engine, plan(short), SamplingParams(max_tokens=5))).generated_tokens == 5
     events = await collect(engine, plan(NUMBERS), SamplingParams(max_tokens=9))
     assert text(events).startswith(" 16 17 18")
     assert finish(events).generated_tokens == 9

@@ -3,7 +3,9 @@ library that does what it is told. Its kernels need a GPU."""
 
 import ast
 import importlib.util
+import json
 import sys
+import threading
 import time
 import types
 from collections.abc import Iterator
@@ -98,6 +100,8 @@ class Generator:
     answer = b"    return width * height\n"
     end = 0
     fail: Exception | None = None
+    gate: threading.Event | None = None
+    """Where given, the second letter waits for it."""
     made: ClassVar[list["Generator"]] = []
 
     def __init__(self, **given: Any) -> None:
@@ -135,6 +139,8 @@ class Generator:
             yield {"job": job, "stage": "error", "eos": True, "error": self.fail}
             return
         at = job.at - 3
+        if at == 1 and self.gate is not None:
+            assert self.gate.wait(20)
         limit = job.given["max_new_tokens"]
         if at >= len(self.answer):
             self.jobs.remove(job)
@@ -174,6 +180,8 @@ class Job:
 
 class Model:
     unloaded: ClassVar[list["Model"]] = []
+    refusals: ClassVar[list[Exception]] = []
+    """Raised by the next loads, in turn."""
 
     def __init__(self, config: Any) -> None:
         self.config = config
@@ -183,6 +191,8 @@ class Model:
         return Model(config)
 
     def load(self, *, callback: Any = None, **_given: Any) -> None:
+        if Model.refusals:
+            raise Model.refusals.pop(0)
         for done in range(5):
             if callback is not None:
                 callback(done, 4)
@@ -215,7 +225,8 @@ def library(monkeypatch: pytest.MonkeyPatch, tiny_folder: Path) -> Iterator[type
     vocabulary = Vocabulary(tiny_folder, "tiny")
     Job.letters = [vocabulary.tokenizer.content(chr(byte))[0] for byte in Generator.answer]
     Generator.end = max(vocabulary.ends)
-    Generator.made, Generator.fail, Model.unloaded = [], None, []
+    Generator.gate = None
+    Generator.made, Generator.fail, Model.unloaded, Model.refusals = [], None, [], []
     yield Generator
 
 
@@ -279,7 +290,7 @@ def test_limits_stops_and_samplers_are_passed_on(library: type[Generator], tiny_
 
 def test_one_job_that_fails_leaves_the_others(library: type[Generator], tiny_folder: Path) -> None:
     backend = exllamav3.open_model(load(tiny_folder), lambda _share: None)
-    library.fail = RuntimeError("device-side assert")
+    library.fail = ValueError("a filter of this job")
     with pytest.raises(SlipstreamError) as caught:
         backend.generate(1, PLAN, SamplingParams(), Cancellation(), lambda _event: None)
     assert caught.value.retryable
@@ -288,13 +299,67 @@ def test_one_job_that_fails_leaves_the_others(library: type[Generator], tiny_fol
     backend.close()
 
 
+def test_memory_that_runs_out_in_a_job_is_told_as_that(library: type[Generator], tiny_folder: Path) -> None:
+    backend = exllamav3.open_model(load(tiny_folder), lambda _share: None)
+    library.fail = torch.OutOfMemoryError("CUDA out of memory")
+    with pytest.raises(SlipstreamError) as caught:
+        backend.generate(1, PLAN, SamplingParams(), Cancellation(), lambda _event: None)
+    assert (caught.value.code, caught.value.retryable) == ("out_of_memory", True)
+    library.fail = None
+    assert backend.generate(2, PLAN, SamplingParams(max_tokens=2), Cancellation(), lambda _event: None).generated_tokens
+    backend.close()
+
+
+def test_where_it_does_not_fit_the_cache_is_made_smaller(library: type[Generator], tiny_folder: Path) -> None:
+    Model.refusals = [RuntimeError("Insufficient VRAM in split for model and cache"), torch.OutOfMemoryError("full")]
+    backend = exllamav3.open_model(load(tiny_folder, context_tokens=8192), lambda _share: None)
+    assert backend.loaded.context_length == 2048
+    assert "room for a KV cache of 2048 tokens, not 4096" in " ".join(backend.loaded.notes)
+    assert len(Model.unloaded) == 2
+    backend.close()
+    Model.refusals = [RuntimeError("Insufficient VRAM in split for model and cache")]
+    with pytest.raises(SlipstreamError) as caught:
+        exllamav3.open_model(load(tiny_folder), lambda _share: None)
+    assert caught.value.code == "out_of_memory"
+
+
+def test_a_draft_model_that_has_no_room_is_gone_without(library: type[Generator], tiny_folder: Path) -> None:
+    class Second(list[Exception]):
+        """The first load is the model's own."""
+
+        calls = 0
+
+        def __bool__(self) -> bool:
+            self.calls += 1
+            return self.calls == 2
+
+    Model.refusals = Second([torch.OutOfMemoryError("full")])
+    backend = exllamav3.open_model(load(tiny_folder, speculation="draft", draft=str(tiny_folder)), lambda _share: None)
+    assert any("no room for the draft model" in note for note in backend.loaded.notes)
+    assert library.made[0].given["draft_model"] is None
+    backend.close()
+
+
+def test_a_draft_model_with_other_tokens_is_refused(
+    library: type[Generator], tiny_folder: Path, tmp_path: Path
+) -> None:
+    described = json.loads((tiny_folder / "tokenizer.json").read_text())
+    described["added_tokens"].append({"id": 99_999, "content": "<|more|>", "special": True})
+    (tmp_path / "tokenizer.json").write_text(json.dumps(described))
+    with pytest.raises(SlipstreamError, match="has other tokens") as caught:
+        exllamav3.open_model(load(tiny_folder, speculation="draft", draft=str(tmp_path)), lambda _share: None)
+    assert caught.value.code == "bad_setting"
+
+
 def test_a_cancel_is_passed_on_before_the_next_step(library: type[Generator], tiny_folder: Path) -> None:
     backend = exllamav3.open_model(load(tiny_folder), lambda _share: None)
     cancellation = Cancellation()
+    library.gate = gate = threading.Event()
 
     def take(event: Event) -> None:
         if event.data:
             cancellation.set()
+            gate.set()
 
     end = backend.generate(1, PLAN, SamplingParams(max_tokens=96), cancellation, take)
     assert end.reason is FinishReason.CANCELLED

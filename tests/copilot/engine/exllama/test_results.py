@@ -3,6 +3,8 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from copilot.engine.exllama.loop import End, Job, Step
 from copilot.engine.exllama.results import steps
 from copilot.engine.protocol import SamplingParams
@@ -70,8 +72,16 @@ def test_a_job_that_failed_by_itself_ends_with_an_error() -> None:
     """As ExLlamaV3 says it, with fewer fields than everything else has."""
     job = Job([1], 8, SamplingParams(), frozenset(), lambda: False)
     job.handle = SimpleNamespace(identifier=job)
-    told = {"job": job.handle, "serial": 3, "stage": "error", "eos": True, "error": RuntimeError("secret")}
+    told = {"job": job.handle, "serial": 3, "stage": "error", "eos": True, "error": ValueError("secret")}
     ((_, failure),) = steps([told], 256)
     assert isinstance(failure, SlipstreamError)
     assert failure.retryable
     assert "secret" not in str(failure)
+
+
+def test_what_torch_says_of_the_gpu_concerns_every_job() -> None:
+    job = Job([1], 8, SamplingParams(), frozenset(), lambda: False)
+    job.handle = SimpleNamespace(identifier=job)
+    gone = RuntimeError("CUDA error: an illegal memory access was encountered")
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        steps([{"job": job.handle, "stage": "error", "eos": True, "error": gone}], 256)
