@@ -1,7 +1,8 @@
 """Measure an engine: prefill, decode, first token, cancelling, many at once, beside the bare library.
 
 The model is loaded as the host loads it, in a worker of its own; a host that runs is not used, and should be stopped
-(`slipstream stop`): both would compute. The bare library runs before and after, in the same run, with the same prompts.
+(`slipstream stop`): both would compute. The bare library runs before and after, in the same run, with prompts of the
+same size.
 """
 
 import argparse

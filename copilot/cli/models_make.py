@@ -49,7 +49,9 @@ def add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bpw", type=float, default=4.0, metavar="BITS", help="bits a weight, 2 to 8 (default 4.0)")
     parser.add_argument("--head-bits", type=int, default=6, choices=[6, 8], help="bits of the output layer (default 6)")
     parser.add_argument("--out", default="", metavar="FOLDER", help="where to put it; by default beside the models")
-    parser.add_argument("--work", default="", metavar="FOLDER", help="where the work lies until it is done")
+    parser.add_argument(
+        "--work", default="", metavar="FOLDER", help="where the work lies until it is done, and the measurement then"
+    )
     parser.add_argument(
         "--measurement", default="", metavar="FILE", help="of an earlier conversion, to save half the time"
     )
@@ -76,12 +78,13 @@ def run_convert(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(f"slipstream models: stopped. The same command goes on from there ({wanted.work}).", file=sys.stderr)
         raise
-    print(f"{folder} is made.")
+    print(f"{folder} is made. Use it with `slipstream models add {folder}`.")
+    if (measurement := wanted.work / exl2.MEASUREMENT).exists():
+        print(f"Another --bpw takes half the time with --measurement {measurement}.")
     if not args.no_check:
         with Shown() as shown:
             agreement = exl2.agreement(source, folder, shown.report)
         print(agreement.words())
-    print(f"Use it with `slipstream models add {folder}`.")
     return 0
 
 

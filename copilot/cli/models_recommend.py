@@ -14,9 +14,16 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("--vram", type=float, metavar="GB", help="as if a GPU had so much memory free")
-    parser.add_argument("--ram", type=float, metavar="GB", help="as if so much memory were available")
-    parser.add_argument("--bandwidth", type=float, metavar="GB/s", help="of that GPU, or without one of the memory")
+    parser.add_argument("--vram", type=_amount, metavar="GB", help="as if a GPU had so much memory free")
+    parser.add_argument("--ram", type=_amount, metavar="GB", help="as if so much memory were available")
+    parser.add_argument("--bandwidth", type=_amount, metavar="GB/s", help="of that GPU, or without one of the memory")
+
+
+def _amount(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is no amount")
+    return value
 
 
 def run(args: argparse.Namespace) -> int:
@@ -84,6 +91,6 @@ def _commands(found: "Recommendation") -> list[str]:
     return [
         "",
         f"To use them, get {names} as EXL2 folders of that many bits a weight, or make them of the published weights:",
-        *(f"  slipstream models convert {choice.name} --bpw {choice.bits:g}" for choice in chosen),
+        *(f"  slipstream models convert FOLDER-OF-{choice.name} --bpw {choice.bits:g}" for choice in chosen),
         "then `slipstream models add FOLDER`, and name them under [model] in the configuration file.",
     ]

@@ -64,8 +64,7 @@ def _either(settings: "Settings") -> "Load":
     from copilot.weights import store
 
     load = functools.partial(loading.load, settings)
-    known, stand_in = store.known(), settings.model.stand_in
-    chosen = known.get(settings.model.completion)
-    if chosen is None or chosen.format == "gguf" or stand_in not in known:
+    chosen = store.known().get(settings.model.completion)
+    if chosen is None or chosen.format == "gguf" or not settings.model.stand_in:
         return load
-    return loading.standing_in(load, functools.partial(loading.load, loading.with_completion(settings, stand_in)))
+    return loading.standing_in(load, functools.partial(loading.load_stand_in, settings))

@@ -86,7 +86,8 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         ),
     ] = "auto"
     lora: Annotated[
-        str, Meta(description="Folder of a LoRA adapter (safetensors) to apply, with ExLlamaV2; empty for none.")
+        str,
+        Meta(description="Folder of a LoRA adapter (safetensors) for model.completion, with ExLlamaV2; empty: none."),
     ] = ""
 
 

@@ -63,8 +63,23 @@ async def load(settings: Settings, report: Report) -> Loaded:
 
 
 def with_completion(settings: Settings, model_id: str) -> Settings:
-    """The same, but that model completes."""
-    return msgspec.structs.replace(settings, model=msgspec.structs.replace(settings.model, completion=model_id))
+    """The same, but that model completes. An adapter and a draft model belong to the one that the settings name."""
+    model, engine = settings.model, settings.engine
+    if model_id != model.completion:
+        speculation = "off" if engine.speculation == "draft" else engine.speculation
+        engine = msgspec.structs.replace(engine, lora="", speculation=speculation)
+    return msgspec.structs.replace(settings, model=msgspec.structs.replace(model, completion=model_id), engine=engine)
+
+
+async def load_stand_in(settings: Settings, report: Report) -> Loaded:
+    """Load ``model.stand_in``. Raises as :func:`load` does, and ``bad_setting`` for one that needs a GPU as well."""
+    if store.manifest(settings.model.stand_in).format != "gguf":
+        raise SlipstreamError(
+            f"{settings.model.stand_in} needs a GPU itself.",
+            hint="Set model.stand_in to the id of a GGUF model, or to nothing.",
+            code="bad_setting",
+        )
+    return await load(with_completion(settings, settings.model.stand_in), report)
 
 
 def standing_in(preferred: Load, stand_in: Load) -> Load:

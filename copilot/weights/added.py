@@ -194,6 +194,12 @@ def _own_path(path: Path) -> str:
 
 
 def _check_free(model_id: str) -> None:
+    if model_id in store.FOLDERS:
+        raise SlipstreamError(
+            f"A model can't be called {model_id}: Slipstream keeps something of its own under that name.",
+            hint="Give another name with --id.",
+            code="bad_id",
+        )
     if model_id in store.known() or model_id in store.problems():
         raise SlipstreamError(
             f"There is already a model called {model_id}.",

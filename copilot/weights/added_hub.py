@@ -93,13 +93,16 @@ def _folder(repo: str, branch: str, answer: _Repository, wanted: Wanted, setting
     for sibling in answer.siblings:
         safetensors.refuse_code_format(Path(sibling.rfilename))
     files: list[FolderFile] = []
-    with tempfile.TemporaryDirectory(prefix="slipstream-") as kept:
+    with tempfile.TemporaryDirectory(prefix="slipstream-") as temporary:
+        # What is wrong with it is said by its folder's name.
+        kept = Path(temporary, repo.split("/")[1])
+        kept.mkdir()
         for sibling in answer.siblings:
             if sibling.rfilename in _DESCRIPTIONS:
-                files.append(_described(repo, answer.sha, sibling, Path(kept), settings))
+                files.append(_described(repo, answer.sha, sibling, kept, settings))
             elif sibling.rfilename.endswith(".safetensors") and "/" not in sibling.rfilename and sibling.lfs:
                 files.append(FolderFile(name=sibling.rfilename, size_bytes=sibling.lfs.size, sha256=sibling.lfs.sha256))
-        described = safetensors.look(Path(kept), added.all_spellings())
+        described = safetensors.look(kept, added.all_spellings())
     source = _checked(HubFolderSource(repo=repo, revision=answer.sha, files=tuple(files)))
     if not any(file.name.endswith(".safetensors") for file in source.files) or not any(
         file.name == "tokenizer.json" for file in source.files

@@ -63,6 +63,10 @@ def manifest(model_id: str) -> Manifest:
     raise SlipstreamError(f"No model is called {model_id!r}.", hint=hint, code="unknown_model")
 
 
+FOLDERS = frozenset({"added", "made", "partial", "verified", "locks"})
+"""Names in the folder of models that are Slipstream's own, and no model's."""
+
+
 def location(of: Manifest) -> Path:
     """Where the model's file is, or will be."""
     for source in of.sources:

@@ -1,4 +1,4 @@
-"""The bare library with the same model and prompts: what an engine's speed is to be compared with.
+"""The bare library with the same model and prompts of the same size: what an engine's speed is to be compared with.
 
 ``python -m copilot.bench.engine.bare BACKEND MODEL EXTENSION`` reads prompts as one JSON array of texts from its input
 and prints a :class:`Bare` as one line of JSON. A process of its own, as the engine's worker is one.
@@ -31,7 +31,7 @@ def run(backend: str, model: Path, prompts: list[str], tokens: int, *, extension
     import os
 
     child = subprocess.run(
-        [sys.executable, "-m", "copilot.bench.engine.bare", backend, str(model), str(tokens), extension],
+        [sys.executable, "-P", "-m", "copilot.bench.engine.bare", backend, str(model), str(tokens), extension],
         input=json.dumps(prompts),
         capture_output=True,
         text=True,

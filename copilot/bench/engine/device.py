@@ -27,7 +27,7 @@ print(json.dumps({"bandwidth": best, "name": torch.cuda.get_device_name(0)}))
 def look(backend: str) -> tuple[str, float]:
     """The device's name, and the GB/s with which it was read just now: a GPU by a copy, which reads and writes."""
     if backend != "llama.cpp":
-        child = subprocess.run([sys.executable, "-c", _GPU], capture_output=True, text=True, check=False)
+        child = subprocess.run([sys.executable, "-P", "-c", _GPU], capture_output=True, text=True, check=False)
         try:
             found = json.loads(child.stdout.strip().splitlines()[-1])
             return str(found["name"]), float(found["bandwidth"])

@@ -1,6 +1,7 @@
 """The measurements: an ``Engine`` in, samples out. Times are wall-clock, as a caller of the engine sees them."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from itertools import pairwise
@@ -82,7 +83,7 @@ class Measuring:
         typed = self.text()
         await self._answered(plan(typed), 1)
         samples, reused, whole = [], 0, 0
-        for key in "return buffer[index:limit]"[:keys]:
+        for key in itertools.islice(itertools.cycle("return buffer[index:limit]\n"), keys):
             typed += key
             began = self._clock()
             times, end = await self._answered(plan(typed), 1)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from copilot.engine.exllama import exact
 from copilot.engine.exllama.adapter import PAGE
 from copilot.errors import SlipstreamError
 
@@ -147,43 +148,12 @@ class _Pages:
 
 
 def _plain(model: Any, ids: Any) -> Any:
-    """Logits by the plain path: matrix products with a mask, no pages, no cache.
-
-    In single precision, which ExLlamaV2's own is not: there the products of queries and keys overflow half precision
-    before they are scaled, with the weights of Qwen2.5 7B for one.
-    """
-    from exllamav2.attn import ExLlamaV2Attention
-
+    """Logits by the plain path: no pages, no cache, and the attention of :mod:`exact`."""
     config = model.config
-    names = ("no_flash_attn", "no_xformers", "no_sdpa")
-    before = [getattr(config, name) for name in names]
-    own = ExLlamaV2Attention._attn_torch
-    for name in names:
-        setattr(config, name, True)
-    ExLlamaV2Attention._attn_torch = _exact
+    before = config.no_flash_attn, config.no_xformers
+    config.no_flash_attn = config.no_xformers = True
     try:
-        return model.forward(ids, cache=None).float().cpu()
+        with exact.attention():
+            return model.forward(ids, cache=None).float().cpu()
     finally:
-        ExLlamaV2Attention._attn_torch = own
-        for name, value in zip(names, before, strict=True):
-            setattr(config, name, value)
-
-
-def _exact(  # noqa: PLR0917 - the parameters of what it stands in for
-    layer: Any, batch: int, count: int, q: Any, k: Any, v: Any, _params: Any, config: Any, causal: bool = True
-) -> Any:
-    """In place of a layer's ``_attn_torch``, for sequences without a past: softmax(q k^T * scale + mask) v (Vaswani et
-    al. 2017, section 3.2.1). q, k and v: (batch, tokens, heads, head size)."""
-    import torch
-
-    groups = q.shape[2] // k.shape[2]
-    wide = [each.float().repeat_interleave(groups if each is not q else 1, dim=2).transpose(1, 2) for each in (q, k, v)]
-    scores = wide[0] @ wide[1].transpose(-1, -2) * layer.scaling
-    if cap := config.attn_logit_softcapping:
-        scores = cap * torch.tanh(scores / cap)
-    behind = torch.arange(count, device=q.device)[:, None] - torch.arange(count, device=q.device)[None]
-    unseen = behind < 0 if causal else torch.zeros_like(behind, dtype=torch.bool)
-    if layer.sliding_window:
-        unseen = unseen | (behind > layer.sliding_window)
-    weights = scores.masked_fill(unseen, float("-inf")).softmax(-1)
-    return (weights @ wide[2]).transpose(1, 2).reshape(batch, count, -1).to(q.dtype)
+        config.no_flash_attn, config.no_xformers = before

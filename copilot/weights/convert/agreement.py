@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from copilot.engine.exllama import exact
+
 LEAST_SAME = 0.9
 """Share of tokens that a 4-bit model of a billion parameters or more still agrees on."""
 
@@ -69,8 +71,7 @@ def _open(folder: str) -> tuple[Any, Any]:
     from exllamav2 import ExLlamaV2, ExLlamaV2Config
 
     config = ExLlamaV2Config(folder)
-    # Without these it would take a path without a causal mask where flash-attn is missing.
-    config.no_flash_attn = config.no_xformers = config.no_sdpa = True
+    config.no_flash_attn = config.no_xformers = True
     config.max_input_len = config.max_seq_len = _WINDOW
     model = ExLlamaV2(config)
     model.load()
@@ -90,6 +91,12 @@ def _logprobs(torch: Any, model: Any, ids: list[int]) -> Any:
 
 
 def main(source: str, result: str) -> None:
+    with exact.attention():
+        print(msgspec.json.encode(measure(source, result)).decode())  # noqa: T201 - what the parent reads
+
+
+def measure(source: str, result: str) -> Agreement:
+    """Of two model folders."""
     windows = _windows(source)
     torch, model = _open(source)
     before: list[Position] = []
@@ -105,7 +112,7 @@ def main(source: str, result: str) -> None:
         wanted = before[len(after) : len(after) + len(ids)]
         index = torch.tensor([position.tokens for position in wanted], device=rows.device)
         after += zip(rows.argmax(-1).tolist(), rows.gather(1, index).tolist(), strict=True)
-    print(msgspec.json.encode(compare(before, after)).decode())  # noqa: T201 - what the parent reads
+    return compare(before, after)
 
 
 if __name__ == "__main__":

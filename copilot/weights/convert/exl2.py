@@ -7,21 +7,28 @@ What its source (``exllamav2/conversion``, 0.3.2) does, and is built upon:
   the end, and that the folder is there.
 - A working folder with a ``job_new.json`` is gone on with, and other options are then ignored.
 - Ctrl-C makes it ask a question on its input.
-- Without flash-attn it would compute what it measures through torch's attention, which in this version lacks the causal
-  mask: ``EXLLAMA_NO_SDPA`` takes the path that is right.
+- ``measurement.json`` in the working folder is there once it has measured, which is half of the work.
+- What it measures it computes with the plain path of attention, which is wrong (see ``engine.exllama.exact``): hence
+  ``converter``, which repairs it.
 """
 
+import contextlib
+import io
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from copilot.engine.exllama import extension
 from copilot.errors import SlipstreamError
 from copilot.weights import disk, safetensors
 from copilot.weights.convert.agreement import Agreement
@@ -30,8 +37,9 @@ from copilot.weights.convert.gguf_import import need_room
 Report = Callable[[str, float], None]
 """Told what is being done, in words, and the share of it that is done."""
 
-COMMAND: tuple[str, ...] = ("-m", "exllamav2.conversion.convert_exl2")
+COMMAND: tuple[str, ...] = ("-m", "copilot.weights.convert.converter")
 CHECK: tuple[str, ...] = ("-m", "copilot.weights.convert.agreement")
+MEASUREMENT = "measurement.json"
 
 _STATUS = re.compile(r"\[STATUS\](.*?)\[/STATUS\]")
 _KEPT_LINES = 40
@@ -53,6 +61,7 @@ _KNOWN = (
     ("No space left", "the disk is full", "Free some space, then run the same again: it goes on from there."),
 )
 _OURS = "slipstream.json"
+_LOG = "convert.log"
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +76,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def convert(wanted: Wanted, report: Report) -> Path:
-    """Make ``wanted.out``. Stopped, it leaves ``wanted.work``, from which the same call goes on.
+    """Make ``wanted.out``. Stopped, it leaves ``wanted.work``, from which the same call goes on; done, it leaves the
+    measurement and the log in it.
 
     Raises :class:`SlipstreamError`: ``bad_bits``, ``bad_model_file``, ``unsafe_model_file``, ``folder_in_use``,
     ``disk_full``, ``no_gpu``, ``no_engine``, ``convert_failed``.
@@ -81,15 +91,21 @@ def convert(wanted: Wanted, report: Report) -> Path:
             hint="Give the folder with the 16-bit weights, as its publisher or `import-gguf` made it.",
             code="bad_model_file",
         )
-    if wanted.out.exists() and any(wanted.out.iterdir()):
+    goes_on = _goes_on(wanted)
+    if wanted.out.exists() and any(wanted.out.iterdir()) and not goes_on:
         raise SlipstreamError(
             f"{wanted.out} is there already.", hint="Name another with --out, or remove it.", code="folder_in_use"
         )
+    environment = _environment(report)
     with disk.disk_errors(wanted.work):
-        _begin_or_go_on(wanted)
-        _run(arguments(wanted), wanted.work / "convert.log", report)
-    if not _finished(wanted):
-        raise _failed(wanted)
+        if not goes_on:
+            _begin(wanted)
+        log = wanted.work / _LOG
+        before = log.stat().st_size if log.exists() else 0
+        _run(arguments(wanted), environment, log, report)
+    if _progress(wanted) != "finished" or not _is_exl2(wanted.out):
+        raise _failed(log, before)
+    _tidy(wanted.work)
     return wanted.out
 
 
@@ -97,8 +113,11 @@ def arguments(wanted: Wanted) -> list[str]:
     """What the converter is called with."""
     given = ["-i", str(wanted.source.absolute()), "-o", str(wanted.work.absolute()), "-cf", str(wanted.out.absolute())]
     given += ["-b", f"{wanted.bits:g}", "-hb", str(wanted.head_bits), "-so"]
-    if wanted.measurement is not None and not (wanted.work / _JOB).exists():
-        given += ["-m", str(wanted.measurement.absolute())]
+    measurement = wanted.measurement
+    if measurement is None and _read(wanted.work / MEASUREMENT):
+        measurement = wanted.work / MEASUREMENT
+    if measurement is not None and not (wanted.work / _JOB).exists():
+        given += ["-m", str(measurement.absolute())]
     return given
 
 
@@ -116,7 +135,7 @@ def progress(line: str) -> tuple[str, float] | None:
 
 def agreement(source: Path, result: Path, report: Report) -> Agreement:
     """How often the result would say what the source says. Raises :class:`SlipstreamError` ``convert_failed``."""
-    command = [sys.executable, *CHECK, str(source.absolute()), str(result.absolute())]
+    command = [sys.executable, "-P", *CHECK, str(source.absolute()), str(result.absolute())]
     report("Comparing with the source", 0.0)
     child = subprocess.run(
         command,
@@ -124,7 +143,7 @@ def agreement(source: Path, result: Path, report: Report) -> Agreement:
         capture_output=True,
         text=True,
         errors="replace",
-        env=_environment(),
+        env=_environment(report),
         check=False,
     )
     last = (child.stdout.strip().splitlines() or [""])[-1]
@@ -134,42 +153,68 @@ def agreement(source: Path, result: Path, report: Report) -> Agreement:
         why = (child.stderr.strip().splitlines() or ["it printed nothing"])[-1]
         raise SlipstreamError(
             f"The result could not be compared with its source: {why[:200]}",
-            hint="The result is there; compare it again with less else on the GPU, or leave it with --no-check.",
+            hint=f"The result is in {result}, unchecked: both models have to fit on the GPU, one after the other.",
             code="convert_failed",
         ) from None
     report("Comparing with the source", 1.0)
     return found
 
 
-def _begin_or_go_on(wanted: Wanted) -> None:
-    """The working folder: new, or of the same conversion. The converter itself would go on with another's."""
-    ours = {"source": str(wanted.source.absolute()), "bits": wanted.bits, "head_bits": wanted.head_bits}
-    note = wanted.work / _OURS
-    if (wanted.work / _JOB).exists():
-        before = json.loads(note.read_bytes()) if note.exists() else None
-        if before != ours:
-            raise SlipstreamError(
-                f"{wanted.work} is of another conversion.",
-                hint="Name another folder with --work, or remove that one.",
-                code="folder_in_use",
-            )
-        return
+def _ours(wanted: Wanted) -> dict[str, object]:
+    """What the converter would not notice when it goes on: it keeps to what it began with."""
+    return {
+        "source": str(wanted.source.absolute()),
+        "out": str(wanted.out.absolute()),
+        "bits": wanted.bits,
+        "head_bits": wanted.head_bits,
+    }
+
+
+def _goes_on(wanted: Wanted) -> bool:
+    """Whether the working folder holds a part of this very conversion."""
+    if not (wanted.work / _JOB).exists():
+        return False
+    if _read(wanted.work / _OURS) != _ours(wanted):
+        raise SlipstreamError(
+            f"{wanted.work} is of another conversion.",
+            hint="Name another folder with --work, or remove that one.",
+            code="folder_in_use",
+        )
+    # One that is done has a result that is gone; one that can't be read was killed while it was being written.
+    return _progress(wanted) not in {"", "finished"}
+
+
+def _begin(wanted: Wanted) -> None:
     need_room(wanted.work, int(disk.size_of(wanted.source) * _WORK_SHARE))
     wanted.work.mkdir(parents=True, exist_ok=True)
-    note.write_bytes(msgspec.json.encode(ours))
+    before = _read(wanted.work / _OURS)
+    if before.get("source") != str(wanted.source.absolute()):
+        (wanted.work / MEASUREMENT).unlink(missing_ok=True)
+    (wanted.work / _JOB).unlink(missing_ok=True)
+    (wanted.work / _OURS).write_bytes(msgspec.json.encode(_ours(wanted)))
     wanted.out.parent.mkdir(parents=True, exist_ok=True)
 
 
-def _run(given: list[str], log: Path, report: Report) -> None:
+def _tidy(work: Path) -> None:
+    """What is left is as large as the source; the measurement serves another size, the log whoever wonders."""
+    for path in work.iterdir():
+        if path.name not in {MEASUREMENT, _LOG, _OURS}:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _run(given: list[str], environment: dict[str, str], log: Path, report: Report) -> None:
     """To the converter's end, with its output in ``log``. Interrupted, it is ended as well."""
     child = subprocess.Popen(
-        [sys.executable, *COMMAND, *given],
+        [sys.executable, "-P", *COMMAND, *given],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env=_environment(),
+        env=environment,
         # Ctrl-C is for us: it would ask whether it is meant.
         start_new_session=True,
     )
@@ -184,26 +229,44 @@ def _run(given: list[str], log: Path, report: Report) -> None:
         child.wait()
     finally:
         if child.poll() is None:
-            child.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
             child.wait()
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "EXLLAMA_NO_SDPA": "1", "PYTHONUNBUFFERED": "1"}
+def _environment(report: Report) -> dict[str, str]:
+    """With the library's compiled part, which it would otherwise compile again, elsewhere."""
+    folder = extension.ensure("exllamav2", lambda what, share: report(what, share or 0.0), threading.Event())
+    path = os.pathsep.join(part for part in (folder, os.environ.get("PYTHONPATH", "")) if part)
+    return {**os.environ, **({"PYTHONPATH": path} if path else {}), "PYTHONUNBUFFERED": "1"}
 
 
-def _finished(wanted: Wanted) -> bool:
+def _read(file: Path) -> dict[str, object]:
     try:
-        state = json.loads((wanted.work / _JOB).read_bytes())["progress"]
-        return bool(state == "finished") and safetensors.check_folder(wanted.out).format == "exl2"
-    except (OSError, ValueError, KeyError, TypeError, SlipstreamError):
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _progress(wanted: Wanted) -> str:
+    """How far the converter is, in its own words."""
+    return str(_read(wanted.work / _JOB).get("progress", ""))
+
+
+def _is_exl2(folder: Path) -> bool:
+    try:
+        return safetensors.check_folder(folder).format == "exl2"
+    except (OSError, SlipstreamError):
         return False
 
 
-def _failed(wanted: Wanted) -> SlipstreamError:
-    log = wanted.work / "convert.log"
+def _failed(log: Path, start: int) -> SlipstreamError:
+    """Why, from what it wrote after the first ``start`` bytes, which are of earlier attempts."""
     try:
-        with log.open(encoding="utf-8", errors="replace") as file:
+        with log.open("rb") as kept:
+            kept.seek(start)
+            file = io.TextIOWrapper(kept, encoding="utf-8", errors="replace")
             lines = [line.strip() for line in deque(file, _KEPT_LINES) if line.strip()]
     except OSError:
         lines = []

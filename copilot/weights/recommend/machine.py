@@ -3,6 +3,7 @@
 import concurrent.futures
 import ctypes
 import os
+import re
 import subprocess
 import time
 
@@ -10,7 +11,7 @@ import msgspec
 
 QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits")
 
-# GB/s, by the data sheets of the vendor; the first name that is found in the card's counts.
+# GB/s, by the data sheets of the vendor; the first name whose words stand in the card's counts.
 _DATA_SHEETS = (
     ("H200", 4800),
     ("H100 PCIe", 2000),
@@ -97,10 +98,17 @@ def parse(line: str) -> Gpu | None:
         name, total, free = fields[0], int(fields[1]), int(fields[2])
     except (IndexError, ValueError):
         return None
-    rate = next((rate for mark, rate in _DATA_SHEETS if mark.lower() in name.lower()), None)
+    rate = _data_sheet(name)
     return Gpu(
         name=name, total=total * 1024**2, free=free * 1024**2, bandwidth=float(rate or GUESS), known=rate is not None
     )
+
+
+def _data_sheet(name: str) -> int | None:
+    # Cards of notebooks share their names with much faster ones.
+    if re.search(r"\b(laptop|max-q|mobile)\b", name, re.IGNORECASE):
+        return None
+    return next((rate for mark, rate in _DATA_SHEETS if re.search(rf"\b{mark}\b", name, re.IGNORECASE)), None)
 
 
 def read_bandwidth() -> float:

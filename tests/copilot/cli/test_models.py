@@ -167,6 +167,32 @@ def test_a_terminal_gets_a_bar(hub: HubServer, capsys: Output) -> None:
     assert "━".encode() in shown
 
 
+@pytest.mark.parametrize("name", ["added", "made", "partial", "verified", "locks"])
+def test_no_model_is_called_like_a_folder_of_slipstreams_own(tmp_path: Path, capsys: Output, name: str) -> None:
+    path = tmp_path / "own.gguf"
+    path.write_bytes(tiny.gguf())
+    assert models("add", str(path), "--id", name) == 1
+    told = capsys.readouterr().err
+    assert f"A model can't be called {name}" in told
+    assert "--id" in told
+
+
+@pytest.mark.parametrize("option", ["--vram", "--ram", "--bandwidth"])
+@pytest.mark.parametrize("amount", ["0", "-1", "nan", "much"])
+def test_recommend_wants_amounts(capsys: Output, option: str, amount: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        models("recommend", option, amount)
+    assert caught.value.code == 2
+    assert option in capsys.readouterr().err
+
+
+def test_recommend_says_how_to_come_by_what_it_recommends(capsys: Output) -> None:
+    assert models("recommend", "--vram", "24", "--bandwidth", "1008") == 0
+    told = capsys.readouterr().out
+    assert "Completion  Qwen2.5-Coder-7B-Instruct as EXL2" in told
+    assert "slipstream models convert FOLDER-OF-Qwen2.5-Coder-7B-Instruct --bpw" in told
+
+
 def test_interrupting_says_that_nothing_is_lost(hub: HubServer) -> None:
     models("add", REPO, hub=hub)
     hub.stall_after = 100_000

@@ -10,7 +10,7 @@ from copilot_models import families
 from copilot.config.settings import DownloadSettings, Settings
 from copilot.errors import SlipstreamError
 from copilot.serve.keeper import Loaded, Report
-from copilot.serve.loading import load, standing_in, with_completion
+from copilot.serve.loading import load, load_stand_in, standing_in, with_completion
 from copilot.weights import added
 from tests.copilot.weights import tiny
 from tests.fakes import ScriptedEngine
@@ -98,3 +98,24 @@ async def test_where_both_fail_the_chosen_one_is_told_of_first() -> None:
     assert caught.value.code == "out_of_memory"
     assert caught.value.hint.startswith("Choose a smaller one.")
     assert "could not stand in: There is no network." in caught.value.hint
+
+
+def test_an_adapter_and_a_draft_model_belong_to_one_model() -> None:
+    engine = msgspec.structs.replace(Settings().engine, lora="adapter", speculation="draft", slots=3)
+    settings = msgspec.structs.replace(Settings(), engine=engine)
+    assert with_completion(settings, settings.model.completion) == settings
+    other = with_completion(settings, "other")
+    assert (other.engine.lora, other.engine.speculation, other.engine.slots) == ("", "off", 3)
+
+
+async def test_what_needs_a_gpu_can_not_stand_in_for_a_gpu(tmp_path: Path) -> None:
+    settings = gpu_settings(tmp_path / "coder")
+    model = msgspec.structs.replace(settings.model, stand_in=settings.model.completion)
+    with pytest.raises(SlipstreamError, match="needs a GPU itself"):
+        await load_stand_in(msgspec.structs.replace(settings, model=model), lambda _detail, _progress=None: None)
+
+
+async def test_one_that_is_not_known_is_named(tmp_path: Path) -> None:
+    model = msgspec.structs.replace(Settings().model, stand_in="qwen2.5-coder-0.5")
+    with pytest.raises(SlipstreamError, match=r"No model is called 'qwen2\.5-coder-0\.5'"):
+        await load_stand_in(msgspec.structs.replace(Settings(), model=model), lambda _detail, _progress=None: None)

@@ -147,7 +147,9 @@ def test_a_repository_with_a_file_that_may_run_code_is_refused(hub: HubServer, p
 
 def test_code_of_its_own_is_refused_before_anything_is_fetched(hub: HubServer, tmp_path: Path) -> None:
     Published(hub, tmp_path / "source", auto_map={"AutoModel": "evil.Model"})
-    assert refused(hub).code == "unsafe_model_file"
+    refusal = refused(hub)
+    assert refusal.code == "unsafe_model_file"
+    assert refusal.message.startswith(REPO.split("/")[1])
     assert not [asked for asked in hub.asked if asked.path.endswith(".safetensors")]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,21 +23,30 @@ import json, os, pathlib, shutil, sys
 arguments = sys.argv[1:]
 def value(flag): return arguments[arguments.index(flag) + 1] if flag in arguments else None
 work, out, source = map(pathlib.Path, (value("-o"), value("-cf"), value("-i")))
-said = json.dumps(arguments) + os.environ.get("EXLLAMA_NO_SDPA", "")
-with open(work / "calls.txt", "a") as calls: calls.write(said + "\\n")
+with open(pathlib.Path(__file__).with_name("calls.txt"), "a") as calls: calls.write(json.dumps(arguments) + "\\n")
 job = work / "job_new.json"
-done = json.loads(job.read_text())["layers"] if job.exists() else 0
+state = json.loads(job.read_text()) if job.exists() else {"layers": 0, "progress": "begin", "compile_full": str(out)}
+if state["progress"] == "finished": print(" !! Job is already finished"); sys.exit()
+# Other options are ignored when it goes on.
+done, out = state["layers"], pathlib.Path(state["compile_full"])
+(work / "out_tensor").mkdir(exist_ok=True)
 for layer in range(done, 4):
     print(f" -- Layer: model.layers.{layer} (Attention)", flush=True)
     print('[STATUS]' + json.dumps({"stage": "Measuring", "completion": layer / 4}) + '[/STATUS]', flush=True)
     BODY
-    job.write_text(json.dumps({"layers": layer + 1, "progress": "measure_quant"}))
+    state |= {"layers": layer + 1, "progress": "measure_quant"}
+    job.write_text(json.dumps(state))
+(work / "measurement.json").write_text('{"measurement": {}}')
+job.write_text(json.dumps(state | {"progress": "compile"}))
 out.mkdir(exist_ok=True)
+(out / "output_temp_1.safetensors").touch()
+COMPILE
+(out / "output_temp_1.safetensors").unlink()
 for name in ("tokenizer.json", "output.safetensors"): shutil.copy(source / name, out / name)
 config = json.loads((source / "config.json").read_text())
 config["quantization_config"] = {"quant_method": "exl2", "bits": float(value("-b"))}
 (out / "config.json").write_text(json.dumps(config))
-job.write_text(json.dumps({"layers": 4, "progress": "finished"}))
+job.write_text(json.dumps(state | {"progress": "finished"}))
 print(" -- Finished")
 """
 
@@ -44,6 +54,7 @@ print(" -- Finished")
 @pytest.fixture
 def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> exl2.Wanted:
     converter(tmp_path, monkeypatch, "pass")
+    monkeypatch.setattr("copilot.engine.exllama.extension.ensure", lambda *_: "")
     source = tiny.exl2_folder(tmp_path / "source", tokens=("a",))
     config = json.loads((source / "config.json").read_text())
     del config["quantization_config"]
@@ -51,9 +62,10 @@ def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> exl2.Wanted:
     return exl2.Wanted(source=source, out=tmp_path / "made" / "out", work=tmp_path / "work", bits=4.0)
 
 
-def converter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+def converter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, compiling: str = "pass") -> None:
+    """``body``: what it does with each layer; ``compiling``: what it does while it writes the result."""
     script = tmp_path / "converter.py"
-    script.write_text(CONVERTER.replace("BODY", body))
+    script.write_text(CONVERTER.replace("BODY", body).replace("COMPILE", compiling))
     monkeypatch.setattr(exl2, "COMMAND", (str(script),))
 
 
@@ -61,7 +73,7 @@ def nothing(_what: str, _share: float) -> None: ...
 
 
 def calls(wanted: exl2.Wanted) -> list[str]:
-    return (wanted.work / "calls.txt").read_text().splitlines()
+    return (wanted.work.parent / "calls.txt").read_text().splitlines()
 
 
 def test_it_is_told_how_far_it_is_and_what_was_made(wanted: exl2.Wanted) -> None:
@@ -72,12 +84,60 @@ def test_it_is_told_how_far_it_is_and_what_was_made(wanted: exl2.Wanted) -> None
     (call,) = calls(wanted)
     assert '"-b", "4"' in call
     assert '"-hb", "6"' in call
+    # As large as the source, and of no more use.
+    assert not (wanted.work / "out_tensor").exists()
 
 
-def test_it_measures_with_attention_that_is_right(wanted: exl2.Wanted) -> None:
-    """Without flash-attn ExLlamaV2 0.3.2 computes without a causal mask, unless this is in its environment."""
+def test_what_was_measured_serves_another_size(wanted: exl2.Wanted) -> None:
     exl2.convert(wanted, nothing)
-    assert calls(wanted)[0].endswith("]1")
+    other = msgspec.structs.replace(wanted, bits=6.0, out=wanted.out.with_name("other"))
+    assert exl2.convert(other, nothing) == other.out
+    assert json.loads(calls(wanted)[1])[-2:] == ["-m", str(wanted.work / "measurement.json")]
+
+
+def test_stopped_while_it_writes_the_result_it_goes_on(
+    wanted: exl2.Wanted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converter(tmp_path, monkeypatch, "pass", "raise OSError(28, 'No space left on device')")
+    with pytest.raises(SlipstreamError, match="disk is full"):
+        exl2.convert(wanted, nothing)
+    assert list(wanted.out.iterdir())
+    with pytest.raises(SlipstreamError, match="of another conversion"):
+        exl2.convert(msgspec.structs.replace(wanted, out=wanted.out.with_name("other")), nothing)
+    converter(tmp_path, monkeypatch, "raise AssertionError")
+    assert exl2.convert(wanted, nothing) == wanted.out
+
+
+def test_a_result_that_was_removed_is_made_again(wanted: exl2.Wanted) -> None:
+    exl2.convert(wanted, nothing)
+    shutil.rmtree(wanted.out)
+    assert exl2.convert(wanted, nothing) == wanted.out
+    # As when it was killed between its last word and ours, or while it noted how far it was.
+    for left in ('{"progress": "finished"}', '{"progress": "qua'):
+        shutil.rmtree(wanted.out)
+        (wanted.work / "job_new.json").write_text(left)
+        assert exl2.convert(wanted, nothing) == wanted.out
+
+
+def test_why_it_failed_is_not_why_it_failed_before(
+    wanted: exl2.Wanted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converter(tmp_path, monkeypatch, "raise RuntimeError('CUDA out of memory')")
+    with pytest.raises(SlipstreamError, match="memory was full"):
+        exl2.convert(wanted, nothing)
+    converter(tmp_path, monkeypatch, "raise ValueError('something else')")
+    with pytest.raises(SlipstreamError, match="something else"):
+        exl2.convert(wanted, nothing)
+
+
+def test_what_lies_in_the_current_folder_is_not_imported(
+    wanted: exl2.Wanted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "msgspec.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    said = '{"tokens": 4, "same": 1, "divergence": 0}'
+    monkeypatch.setattr(exl2, "CHECK", ("-c", f"import msgspec; print('{said}')"))
+    assert exl2.agreement(wanted.source, wanted.source, nothing).same == 1
 
 
 def test_what_was_stopped_goes_on_from_there(
@@ -91,7 +151,7 @@ def test_what_was_stopped_goes_on_from_there(
     measured = msgspec.structs.replace(wanted, measurement=tmp_path / "measurement.json")
     assert exl2.convert(measured, nothing) == wanted.out
     # The converter keeps to the options that it began with.
-    assert "-m" not in json.loads(calls(wanted)[1].rstrip("1"))
+    assert "-m" not in json.loads(calls(wanted)[1])
 
 
 def test_a_working_folder_of_another_conversion_is_left_alone(
@@ -115,7 +175,7 @@ def test_ctrl_c_ends_the_converter_and_what_was_done_stays(
     converter(tmp_path, monkeypatch, script)
     program = (
         "import sys; from pathlib import Path; from copilot.weights.convert import exl2\n"
-        f"exl2.COMMAND = {exl2.COMMAND!r}\n"
+        f"exl2.COMMAND = {exl2.COMMAND!r}; exl2.extension.ensure = lambda *_: ''\n"
         f"exl2.convert(exl2.Wanted(source=Path({str(wanted.source)!r}), out=Path({str(wanted.out)!r}),"
         f" work=Path({str(wanted.work)!r}), bits=4.0), lambda what, share: None)"
     )

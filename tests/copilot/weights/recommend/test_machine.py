@@ -31,6 +31,13 @@ def test_a_card_that_is_not_known_is_guessed_and_called_so() -> None:
     assert (gpu.bandwidth, gpu.known) == (machine.GUESS, False)
 
 
+@pytest.mark.parametrize("name", ["NVIDIA GeForce RTX 4070 Laptop GPU", "NVIDIA RTX A1000", "NVIDIA T400 4GB"])
+def test_a_card_is_not_taken_for_a_faster_one_with_a_name_like_it(name: str) -> None:
+    gpu = machine.parse(f"{name}, 8188, 7000")
+    assert gpu is not None
+    assert (gpu.bandwidth, gpu.known) == (machine.GUESS, False)
+
+
 @pytest.mark.parametrize("line", ["", "NVIDIA X", "NVIDIA X, [N/A], [N/A]", "a, b, c, d"])
 def test_what_is_no_line_of_a_card_is_left_out(line: str) -> None:
     assert machine.parse(line) is None
