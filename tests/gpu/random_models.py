@@ -112,19 +112,19 @@ def _write_tokenizer(folder: Path, vocabulary: int) -> None:
 
     special = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>")
     pieces = {character: at for at, character in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    # A random model writes any of them; each is a letter, so that what it writes is text.
-    taken = len(pieces) + len(special)
-    pieces |= {f"w{at}": at for at in range(taken, vocabulary)}
+    pieces |= {text: len(pieces) + at for at, text in enumerate(special)}
+    # A random model writes any of them; each is a word, so that what it writes is text.
+    pieces |= {f"w{at}": at for at in range(len(pieces), vocabulary)}
     native = Tokenizer(models.BPE(vocab=pieces, merges=[], fuse_unk=False))
     native.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     native.decoder = decoders.ByteLevel()
     described = json.loads(native.to_str())
     described["added_tokens"] = [
         {
-            **{"id": 256 + at, "content": text, "special": True},
+            **{"id": pieces[text], "content": text, "special": True},
             **dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False),
         }
-        for at, text in enumerate(special)
+        for text in special
     ]
     (folder / "tokenizer.json").write_text(json.dumps(described))
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
