@@ -251,6 +251,7 @@ class WorkerEngine:
             try:
                 await self._launch(lambda _share: None)
                 self.restarts += 1
+                self._hopeless = None
             except SlipstreamError as error:
                 log.warning("the engine worker could not be restarted: %s", error.code)
                 self._hopeless = error if error.code in HOPELESS else None

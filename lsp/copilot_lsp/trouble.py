@@ -2,9 +2,13 @@
 
 from copilot.errors import SlipstreamError
 
-# Ends of a request that need nobody's help: someone typed on, others were first, or the host is coming or going.
+# Ends of a request that need nobody's help: someone typed on, others were first, or the host or its
+# model is coming or going.
 QUIET = frozenset(
-    {"superseded", "cancelled", "expired", "busy", "starting", "server_draining", "host_lost", "empty_prompt"}
+    {
+        *("superseded", "cancelled", "expired", "busy", "starting", "unloaded", "server_draining", "host_lost"),
+        "empty_prompt",
+    }
 )
 
 
