@@ -613,7 +613,7 @@ def test_each_kind_of_trouble_is_shown(editor: Client, host: FakeHost) -> None:
     assert len(editor.of("window/showMessage")) == 2
 
 
-@pytest.mark.parametrize("code", ["busy", "expired", "cancelled"])
+@pytest.mark.parametrize("code", ["busy", "expired", "cancelled", "unloaded"])
 def test_a_busy_host_is_nobody_s_trouble(editor: Client, host: FakeHost, code: str) -> None:
     host.refuse = failure(code, retryable=True)
     editor.open(URI, "x = ")
