@@ -118,11 +118,13 @@ def _fits(torch: Any, model: Any, load: Callable[[], object]) -> bool:
     except RuntimeError as error:
         if not messages.does_not_fit(torch, error):
             raise
-        model.unload()
-        gc.collect()
-        torch.cuda.empty_cache()
-        return False
-    return True
+    else:
+        return True
+    # Not above, where the error holds on to what was loaded.
+    model.unload()
+    gc.collect()
+    torch.cuda.empty_cache()
+    return False
 
 
 def _draft(library: Any, torch: Any, load: Load, tokens: int) -> Any:

@@ -185,11 +185,12 @@ class WorkerEngine:
         self._closed = True
         restart, worker = self._restart, self._child
         self._restart = self._child = None
+        # First: whoever is cancelled while it waits has begun it, and waits for it the next time.
+        if worker is not None:
+            self._bury(worker)
         if restart is not None:
             restart.cancel()
             await asyncio.wait({restart})
-        if worker is not None:
-            self._bury(worker)
         if self._burials:
             await asyncio.wait(self._burials)
 

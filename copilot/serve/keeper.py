@@ -167,11 +167,14 @@ class Keeper:
             log.error("loading failed: %s", describe_crash(error))
             self._not_renewed(old, internal_error())
             return
-        if self._ready is not old:
+        if self._ready is old:
+            self._have(loaded)
+            self._leave(old)
+        else:
             # Something else was asked for meanwhile.
-            await loaded.engine.close()
-            return
-        self._have(loaded)
+            self._leave(self._ready_with(loaded))
+
+    def _leave(self, old: Ready) -> None:
         self._leaving.append(old)
         departure = asyncio.create_task(self._depart(old), name="end what was replaced")
         self._departures.add(departure)
@@ -191,18 +194,18 @@ class Keeper:
             await self._close(old)
 
     async def _close(self, old: Ready) -> None:
-        self._leaving.remove(old)
         why = "The model was replaced."
         old.generations.fail_all(SlipstreamError(why, hint="Ask again.", code="unloaded", retryable=True))
+        # Cancelled here it is done again: it holds its memory until then.
         await old.loaded.engine.close()
+        self._leaving.remove(old)
 
     def _wait_to_renew(self) -> None:
         self._renew_at = self._clock() + min(_LAST_RENEWAL_SECONDS, _FIRST_RENEWAL_SECONDS * 2**self._renewals)
         self._renewals += 1
 
     def _have(self, loaded: Loaded) -> None:
-        generations = Generations(loaded.engine, max_queue=self._max_queue, clock=self._clock, samples=self.samples)
-        self._ready = Ready(loaded, generations)
+        self._ready = self._ready_with(loaded)
         self.state, self._renew_at = HostState.READY, 0.0
         self._report("")
         if loaded.instead is not None:
@@ -212,6 +215,10 @@ class Keeper:
                 self._renewals = 0
             self._wait_to_renew()
         self._since = self._clock()
+
+    def _ready_with(self, loaded: Loaded) -> Ready:
+        generations = Generations(loaded.engine, max_queue=self._max_queue, clock=self._clock, samples=self.samples)
+        return Ready(loaded, generations)
 
     async def replace(self, load: Load) -> None:
         """Load something else instead. What runs ends with an error of its own."""
@@ -234,9 +241,9 @@ class Keeper:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
-        # A load that came to its end while it was being cancelled.
+        # A load that came to its end while it was being cancelled; and a request may have begun another meanwhile.
         ready, self._ready = ready or self._ready, None
-        self.state = state
+        self.state = state if self._task is None else HostState.STARTING
         if ready is not None:
             ready.generations.fail_all(SlipstreamError(why, hint="Ask again.", code="unloaded", retryable=True))
             await ready.generations.settled(_LET_GO_SECONDS)

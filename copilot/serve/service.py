@@ -130,8 +130,8 @@ class Service:
             return ready
         self._last_question = self.clock()
         # The model that completes has its memory first.
-        wait = 0.0 if _lacks_memory(ready) else CHAT_WAIT_SECONDS
-        chat = await self.chat_keeper.loaded(wait) if wait else self.chat_keeper.peek()
+        first = ready.loaded.engine.restarting or _lacks_memory(ready)
+        chat = self.chat_keeper.peek() if first else await self.chat_keeper.loaded(CHAT_WAIT_SECONDS)
         if self.draining:
             raise draining_error()
         return chat if chat is not None and chat.loaded.engine.failure is None else self.ready()
@@ -202,8 +202,9 @@ class Service:
         if model is None:
             self.keeper.retry()
             return
-        ready = self.keeper.peek()
-        if ready is not None and ready.loaded.engine.model.id == model and ready.loaded.instead is None:
+        ready, wanted = self.keeper.peek(), self.chosen or self.settings.model.completion
+        loaded = ready.loaded if ready is not None and ready.loaded.instead is None else None
+        if loaded is not None and loaded.engine.model.id == model == wanted:
             return
         if self._choose is None:
             raise SlipstreamError("This host loads no other model.", hint="Start one that does.", code="no_choice")
@@ -281,11 +282,9 @@ def _is_busy(ready: Ready) -> bool:
 
 
 def _lacks_memory(ready: Ready) -> bool:
-    """The model that completes may be about to take memory that another must not take before."""
-    loaded = ready.loaded
-    if loaded.engine.restarting or loaded.engine.failure is not None:
-        return True
-    return loaded.instead is not None and loaded.instead.code == "out_of_memory"
+    """The model that completes could not be loaded because memory is missing."""
+    why = ready.loaded.instead or ready.loaded.engine.failure
+    return why is not None and why.code == "out_of_memory"
 
 
 def _stand_in_words(loaded: Loaded) -> str:

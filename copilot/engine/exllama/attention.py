@@ -16,7 +16,7 @@ _FIRST = 200
 """The first prefill ends within a page, so that the next one crosses its border."""
 _SECOND = 100
 """Tokens of the sequence beside it, a beginning of the same text."""
-_TOLERANCE = {"fp16": 0.1, "q8": 0.12, "q6": 0.2, "q4": 0.3}
+_TOLERANCE = {"fp16": 0.1, "q8": 0.15, "q6": 0.25, "q4": 0.4}
 """Largest relative difference of the logits, by precision of the KV cache. What is computed wrongly is off by more than
 0.5: without a causal mask as well as with the wrong pages."""
 
@@ -114,10 +114,12 @@ def check(model: Any, cache: Any, cache_type: str) -> Verdict:
     if two:
         paged.run([ids[:_SECOND]], [0], [[2, 0]])
     starts, tables = ([begun, _SECOND], [[1, 0], [2, 0]]) if two else ([begun], [[1, 0]])
+    steps = []
     for step in range(_STEPS):
         at = [start + step for start in starts]
-        got = paged.run([[ids[place]] for place in at], at, tables)
-        parts += [(expected[place : place + 1], logits) for place, logits in zip(at, got, strict=True)]
+        steps.append(paged.run([[ids[place]] for place in at], at, tables))
+    stepped = torch.cat(steps, dim=1)
+    parts += [(expected[start : start + _STEPS], got) for start, got in zip(starts, stepped, strict=True)]
     cache.current_seq_len = 0
     return judge(parts, cache_type)
 

@@ -250,7 +250,8 @@ class _Loading:
 
     def _prefill_speed(self, generator: Any, vocabulary: int, chunk: int) -> float:
         """Tokens a second of a whole chunk, the second time; leaves no page behind."""
-        chunk = min(chunk, generator.max_total_tokens - PAGE)
+        # With the tokens that are decoded no longer than the cache, nor than the positions that were computed.
+        chunk = min(chunk, min(generator.max_total_tokens, generator.model.config.max_seq_len) - PAGE)
         for _ in range(2):
             generator.reset_page_table()
             job = self._library.generator.ExLlamaV2DynamicJob(

@@ -62,6 +62,8 @@ _KNOWN = (
 )
 _OURS = "slipstream.json"
 _LOG = "convert.log"
+_SCRATCH = (_JOB, "out_tensor", "cal_data.safetensors", "hidden_states.safetensors", "hidden_states_temp.safetensors")
+"""All that the converter leaves in the working folder, but the measurement."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +93,7 @@ def convert(wanted: Wanted, report: Report) -> Path:
             hint="Give the folder with the 16-bit weights, as its publisher or `import-gguf` made it.",
             code="bad_model_file",
         )
+    _need_rope(wanted.source)
     goes_on = _goes_on(wanted)
     if wanted.out.exists() and any(wanted.out.iterdir()) and not goes_on:
         raise SlipstreamError(
@@ -114,7 +117,7 @@ def arguments(wanted: Wanted) -> list[str]:
     given = ["-i", str(wanted.source.absolute()), "-o", str(wanted.work.absolute()), "-cf", str(wanted.out.absolute())]
     given += ["-b", f"{wanted.bits:g}", "-hb", str(wanted.head_bits), "-so"]
     measurement = wanted.measurement
-    if measurement is None and _read(wanted.work / MEASUREMENT):
+    if measurement is None and _read(wanted.work / MEASUREMENT) and not _read(wanted.work / _OURS).get("remeasure"):
         measurement = wanted.work / MEASUREMENT
     if measurement is not None and not (wanted.work / _JOB).exists():
         given += ["-m", str(measurement.absolute())]
@@ -160,10 +163,29 @@ def agreement(source: Path, result: Path, report: Report) -> Agreement:
     return found
 
 
+def _need_rope(source: Path) -> None:
+    """The converter would take the usual base where it does not find the model's own."""
+    described = _read(source / "config.json")
+    rope = described.get("rope_parameters")
+    if "rope_theta" not in described and isinstance(rope, dict):
+        raise SlipstreamError(
+            f"{source} has its RoPE base where ExLlamaV2 does not look for it.",
+            hint=f'Add "rope_theta": {rope.get("rope_theta")} to its config.json, beside "rope_parameters".',
+            code="unsupported_model",
+        )
+
+
+def _weights(source: Path) -> list[list[object]]:
+    """By which other weights in the same place are noticed."""
+    found = sorted(source.glob("*.safetensors"))
+    return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in found]
+
+
 def _ours(wanted: Wanted) -> dict[str, object]:
     """What the converter would not notice when it goes on: it keeps to what it began with."""
     return {
         "source": str(wanted.source.absolute()),
+        "weights": _weights(wanted.source),
         "out": str(wanted.out.absolute()),
         "bits": wanted.bits,
         "head_bits": wanted.head_bits,
@@ -185,24 +207,30 @@ def _goes_on(wanted: Wanted) -> bool:
 
 
 def _begin(wanted: Wanted) -> None:
+    before, ours = _read(wanted.work / _OURS), _ours(wanted)
+    if not before and wanted.work.exists() and any(wanted.work.iterdir()):
+        raise SlipstreamError(
+            f"{wanted.work} holds something else.",
+            hint="Name a folder that is empty, or not there, with --work.",
+            code="folder_in_use",
+        )
     need_room(wanted.work, int(disk.size_of(wanted.source) * _WORK_SHARE))
     wanted.work.mkdir(parents=True, exist_ok=True)
-    before = _read(wanted.work / _OURS)
-    if before.get("source") != str(wanted.source.absolute()):
-        (wanted.work / MEASUREMENT).unlink(missing_ok=True)
     (wanted.work / _JOB).unlink(missing_ok=True)
-    (wanted.work / _OURS).write_bytes(msgspec.json.encode(_ours(wanted)))
+    # What was measured of other weights is overwritten, but not before this has measured.
+    same = (before.get("source"), before.get("weights")) == (ours["source"], ours["weights"])
+    stale = before.get("remeasure") if same else bool(before)
+    (wanted.work / _OURS).write_bytes(msgspec.json.encode(ours | ({"remeasure": True} if stale else {})))
     wanted.out.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _tidy(work: Path) -> None:
     """What is left is as large as the source; the measurement serves another size, the log whoever wonders."""
-    for path in work.iterdir():
-        if path.name not in {MEASUREMENT, _LOG, _OURS}:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+    for path in map(work.joinpath, _SCRATCH):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _run(given: list[str], environment: dict[str, str], log: Path, report: Report) -> None:

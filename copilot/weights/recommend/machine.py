@@ -11,20 +11,24 @@ import msgspec
 
 QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits")
 
-# GB/s, by the data sheets of the vendor; the first name whose words stand in the card's counts.
+# GB/s, by the data sheets of the vendor; the first that stands in the card's name as whole words counts. The letter
+# before a `?` may be missing.
 _DATA_SHEETS = (
+    ("GH200", 4000),
     ("H200", 4800),
     ("H100 PCIe", 2000),
     ("H100", 3350),
     ("A100-SXM4-80GB", 2039),
     ("A100", 1555),
-    ("L40", 864),
+    ("L40S?", 864),
     ("L4", 300),
-    ("A10", 600),
+    ("A40", 696),
+    ("A30", 933),
+    ("A10G?", 600),
     ("RTX 6000 Ada", 960),
     ("RTX A6000", 768),
     ("RTX PRO 6000", 1792),
-    ("T4", 320),
+    ("T4G?", 320),
     ("RTX 5090", 1792),
     ("RTX 5080", 960),
     ("RTX 5070 Ti", 896),
@@ -105,8 +109,8 @@ def parse(line: str) -> Gpu | None:
 
 
 def _data_sheet(name: str) -> int | None:
-    # Cards of notebooks share their names with much faster ones.
-    if re.search(r"\b(laptop|max-q|mobile)\b", name, re.IGNORECASE):
+    # Cards of notebooks share their names with much faster ones. A workstation's Max-Q has all of its memory's speed.
+    if re.search(r"\b(laptop|mobile)\b|geforce.*max-q", name, re.IGNORECASE):
         return None
     return next((rate for mark, rate in _DATA_SHEETS if re.search(rf"\b{mark}\b", name, re.IGNORECASE)), None)
 

@@ -336,3 +336,30 @@ async def test_a_bug_while_returning_to_a_model_is_not_repeated_at_once(caplog: 
     assert instead.code == "internal"
     assert "secret" not in caplog.text
     await keeper.close()
+
+
+async def test_what_leaves_is_closed_before_the_next_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    pair = Pair()
+    keeper = await lost(pair)
+    close = pair.small[0].close
+
+    async def slow() -> None:
+        await asyncio.sleep(0.05)
+        await close()
+        order.append("closed")
+
+    monkeypatch.setattr(pair.small[0], "close", slow)
+    pair.works, pair.now = True, 100.0
+    keeper.look()
+    await until(lambda: bool(pair.large) and keeper.ready().loaded.engine is pair.large[0])
+    await asyncio.sleep(0.01)
+
+    async def other(report: Report) -> Loaded:
+        order.append("load")
+        return await loads(ScriptedEngine())(report)
+
+    await keeper.replace(other)
+    assert await keeper.loaded(10.0) is not None
+    assert order == ["closed", "load"]
+    await keeper.close()

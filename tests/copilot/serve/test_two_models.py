@@ -205,11 +205,36 @@ async def test_a_chat_model_never_takes_the_memory_that_completions_wait_for(mon
         assert await ask(host) == "small"
         assert tight.chat.engines == []
         # One that was there before gives its memory up as soon as it is idle.
-        keeper = host.host.service.keepers[1]
-        assert await keeper.loaded(10.0) is not None
+        host.host.service.keepers[1].start()
+        await until(lambda: bool(tight.chat.engines))
         tight.others = False
         await until(lambda: tight.chat.engines[0].closed)
         await until(lambda: host.host.service.ready().loaded.engine.model.id == "coder")
+
+
+async def test_one_that_is_loaded_answers_while_the_other_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash takes no memory."""
+    monkeypatch.setattr(service, "WATCH_SECONDS", 0.02)
+    chat = Chat()
+    async with running(load=small, chat=chat.load, options=CONFIGURED) as host:
+        assert await ask(host) == "large"
+        engine = host.host.service.ready().loaded.engine
+        assert isinstance(engine, ScriptedEngine)
+        engine.failure = SlipstreamError("It crashed 3 times.", hint="", code="engine_failed")
+        await asyncio.sleep(0.2)
+        assert await ask(host) == "large"
+        assert not chat.engines[0].closed
+
+
+async def test_of_two_choices_the_last_one_counts() -> None:
+    chat = Chat()
+    async with running(load=small, chat=chat.load, options=CONFIGURED, choose=choose) as host:
+        assert await ask(host) == "large"
+        both = [host.http.post("/v1/load", json={"model": name}) for name in ("other", "small")]
+        assert [answer.status_code for answer in await asyncio.gather(*both)] == [202, 202]
+        await until(lambda: host.host.service.keeper.peek() is not None)
+        status = (await host.http.get("/health/ready")).json()
+        assert (status["model"], status["chosen"]) == ("small", False)
 
 
 async def test_the_status_says_that_the_chat_model_is_still_being_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,48 @@ def test_what_was_measured_serves_another_size(wanted: exl2.Wanted) -> None:
     assert json.loads(calls(wanted)[1])[-2:] == ["-m", str(wanted.work / "measurement.json")]
 
 
+def test_what_was_measured_of_other_weights_is_measured_again(wanted: exl2.Wanted, tmp_path: Path) -> None:
+    exl2.convert(wanted, nothing)
+    (wanted.source / "output.safetensors").touch()
+    again = msgspec.structs.replace(wanted, out=wanted.out.with_name("again"))
+    # Stopped before it has measured, what lies there is still of the old ones.
+    (wanted.work / "measurement.json").write_text('{"measurement": "old"}')
+    exl2._begin(again)
+    assert exl2.convert(again, nothing) == again.out
+    assert "-m" not in json.loads(calls(wanted)[1])
+    assert (wanted.work / "measurement.json").exists()
+
+
+@pytest.mark.parametrize("inside", ["thesis.txt", "measurement.json"])
+def test_a_folder_with_something_else_in_it_is_not_worked_in(wanted: exl2.Wanted, inside: str) -> None:
+    wanted.work.mkdir()
+    (wanted.work / inside).write_text("{}")
+    with pytest.raises(SlipstreamError, match="holds something else") as caught:
+        exl2.convert(wanted, nothing)
+    assert caught.value.code == "folder_in_use"
+    assert (wanted.work / inside).exists()
+
+
+def test_in_the_end_only_what_the_converter_made_is_removed(wanted: exl2.Wanted) -> None:
+    exl2._begin(wanted)
+    (wanted.work / "thesis.txt").touch()
+    inner = msgspec.structs.replace(wanted, out=wanted.work / "out")
+    (wanted.work / "slipstream.json").write_bytes(msgspec.json.encode(exl2._ours(inner)))
+    assert exl2.convert(inner, nothing) == inner.out
+    assert (wanted.work / "thesis.txt").exists()
+    assert (inner.out / "config.json").exists()
+    assert not (wanted.work / "job_new.json").exists()
+
+
+def test_a_rope_base_that_the_converter_would_not_find_is_asked_for(wanted: exl2.Wanted) -> None:
+    config = json.loads((wanted.source / "config.json").read_text())
+    config.pop("rope_theta", None)
+    (wanted.source / "config.json").write_text(json.dumps(config | {"rope_parameters": {"rope_theta": 1000000.0}}))
+    with pytest.raises(SlipstreamError, match="RoPE base") as caught:
+        exl2.convert(wanted, nothing)
+    assert '"rope_theta": 1000000.0' in caught.value.hint
+
+
 def test_stopped_while_it_writes_the_result_it_goes_on(
     wanted: exl2.Wanted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

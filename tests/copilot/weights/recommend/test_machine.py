@@ -31,6 +31,29 @@ def test_a_card_that_is_not_known_is_guessed_and_called_so() -> None:
     assert (gpu.bandwidth, gpu.known) == (machine.GUESS, False)
 
 
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [
+        ("NVIDIA L40S", 864),
+        ("NVIDIA L4", 300),
+        ("NVIDIA A10G", 600),
+        ("NVIDIA A10", 600),
+        ("Tesla T4", 320),
+        ("NVIDIA GH200 480GB", 4000),
+        ("NVIDIA H200", 4800),
+        ("NVIDIA H100 80GB HBM3", 3350),
+        ("NVIDIA A100-SXM4-80GB", 2039),
+        ("NVIDIA A100-PCIE-40GB", 1555),
+        ("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", 1792),
+        ("NVIDIA GeForce RTX 4070 Ti SUPER", 672),
+    ],
+)
+def test_cards_by_the_names_that_the_driver_has_for_them(name: str, rate: int) -> None:
+    gpu = machine.parse(f"{name}, 23028, 22000")
+    assert gpu is not None
+    assert (gpu.bandwidth, gpu.known) == (rate, True)
+
+
 @pytest.mark.parametrize("name", ["NVIDIA GeForce RTX 4070 Laptop GPU", "NVIDIA RTX A1000", "NVIDIA T400 4GB"])
 def test_a_card_is_not_taken_for_a_faster_one_with_a_name_like_it(name: str) -> None:
     gpu = machine.parse(f"{name}, 8188, 7000")
