@@ -15,7 +15,7 @@ _STEPS = 4
 _FIRST = 200
 """The first prefill ends within a page, so that the next one crosses its border."""
 _SECOND = 100
-"""Tokens of the sequence beside it, a beginning of the same text."""
+"""Tokens of the sequence beside it, of another text: with the same one the wrong pages would do as well."""
 _TOLERANCE = {"fp16": 0.1, "q8": 0.15, "q6": 0.25, "q4": 0.4}
 """Largest relative difference of the logits, by precision of the KV cache. What is computed wrongly is off by more than
 0.5: without a causal mask as well as with the wrong pages."""
@@ -102,7 +102,8 @@ def check(model: Any, cache: Any, cache_type: str) -> Verdict:
     prefill within a page, prefill over its border, then single steps, where there is room of two sequences at once."""
     import torch
 
-    ids = sample_ids(model.config.vocab_size)
+    sample = sample_ids(model.config.vocab_size, TOKENS + _SECOND + _STEPS)
+    ids, beside = sample[:TOKENS], sample[TOKENS:]
     expected = _plain(model, torch.tensor([ids]))[0]
     paged = _Pages(model, cache)
     begun = TOKENS - _STEPS
@@ -110,16 +111,16 @@ def check(model: Any, cache: Any, cache_type: str) -> Verdict:
         (expected[:_FIRST], paged.run([ids[:_FIRST]], [0], [[1, 0]])[0]),
         (expected[_FIRST:begun], paged.run([ids[_FIRST:begun]], [_FIRST], [[1, 0]])[0]),
     ]
-    two = cache.max_seq_len >= 3 * PAGE
-    if two:
-        paged.run([ids[:_SECOND]], [0], [[2, 0]])
-    starts, tables = ([begun, _SECOND], [[1, 0], [2, 0]]) if two else ([begun], [[1, 0]])
+    rows = [(ids, begun, [1, 0], expected[begun:])]
+    if cache.max_seq_len >= 3 * PAGE:
+        paged.run([beside[:_SECOND]], [0], [[2, 0]])
+        rows.append((beside, _SECOND, [2, 0], _plain(model, torch.tensor([beside]))[0][_SECOND:]))
     steps = []
     for step in range(_STEPS):
-        at = [start + step for start in starts]
-        steps.append(paged.run([[ids[place]] for place in at], at, tables))
-    stepped = torch.cat(steps, dim=1)
-    parts += [(expected[start : start + _STEPS], got) for start, got in zip(starts, stepped, strict=True)]
+        at = [start + step for _, start, _, _ in rows]
+        tokens = [[text[place]] for (text, _, _, _), place in zip(rows, at, strict=True)]
+        steps.append(paged.run(tokens, at, [table for _, _, table, _ in rows]))
+    parts += [(right, got) for (*_, right), got in zip(rows, torch.cat(steps, dim=1), strict=True)]
     cache.current_seq_len = 0
     return judge(parts, cache_type)
 

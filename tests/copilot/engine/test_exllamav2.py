@@ -156,7 +156,7 @@ async def test_the_reference_is_not_the_librarys_own_which_overflows(
     await engine.close()
 
 
-@pytest.mark.parametrize(("context", "chunk"), [(512, 512), (2048, 4096)])
+@pytest.mark.parametrize(("context", "chunk"), [(512, 512), (1024, 4096)])
 async def test_a_context_as_small_as_a_step_of_prefill(
     tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, context: int, chunk: int
 ) -> None:
