@@ -5,12 +5,12 @@ others; and prompts share the GPU with answers that are being written (``shared_
 """
 
 import gc
-import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from copilot.engine import json_schema
 from copilot.engine.backend import Report
 from copilot.engine.exllama import memory, messages, results, vocabulary
 from copilot.engine.exllama.adapter import PAGE, PagedBackend
@@ -205,13 +205,9 @@ class _Library:
     def _filters(self, job: Job) -> list[Any]:
         if not job.params.json_schema:
             return []
-        try:
-            return [
-                self._library.LLGuidanceFilter(
-                    self._generator.tokenizer, json_schema=job.params.json_schema, eos_after_completed=True
-                )
-            ]
-        except ValueError as error:
-            if importlib.util.find_spec("llguidance") is None:
-                raise messages.no_llguidance("gpu3") from error
-            raise messages.bad_schema(str(error)) from error
+        json_schema.grammar(job.params.json_schema, extra="gpu3")
+        return [
+            self._library.LLGuidanceFilter(
+                self._generator.tokenizer, json_schema=job.params.json_schema, eos_after_completed=True
+            )
+        ]

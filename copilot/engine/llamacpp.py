@@ -25,7 +25,7 @@ from typing import Any
 
 import msgspec
 
-from copilot.engine import prompting
+from copilot.engine import json_schema, prompting
 from copilot.engine.backend import Cancellation, Emit, Report
 from copilot.engine.holdback import StopHoldback
 from copilot.engine.protocol import Finish, FinishReason, Progress, PromptPlan, SamplingParams
@@ -346,15 +346,6 @@ def _refused(error: Mapping[str, Any]) -> SlipstreamError:
     )
 
 
-def _schema(text: str) -> object:
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise SlipstreamError(
-            "The JSON schema is not JSON.", hint="Correct it, or leave it out.", code="bad_schema"
-        ) from error
-
-
 def _sampling(params: SamplingParams) -> dict[str, object]:
     """Only what was asked for: llama.cpp's defaults cut the distribution further (top_k 40, top_p 0.95, min_p 0.05)."""
     fields: dict[str, object] = {"temperature": max(0.0, params.temperature)}
@@ -363,7 +354,8 @@ def _sampling(params: SamplingParams) -> dict[str, object]:
     if params.logprobs:
         fields["logprobs"] = 1
     if params.json_schema:
-        fields["json_schema"] = _schema(params.json_schema)
+        json_schema.grammar(params.json_schema, extra="cpu")
+        fields["json_schema"] = msgspec.json.decode(params.json_schema)
     if params.temperature <= 0:
         return fields | {"samplers": ["top_k"], "top_k": 1}
     samplers = []

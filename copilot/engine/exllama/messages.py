@@ -95,20 +95,5 @@ def not_importable(name: str, error: Exception) -> SlipstreamError:
     )
 
 
-def no_llguidance(extra: str) -> SlipstreamError:
-    return SlipstreamError(
-        "Answers by a JSON schema need llguidance.",
-        hint=f"Install it with `pip install 'slipstream-copilot[{extra}]'`.",
-        code="engine_failed",
-    )
-
-
-def bad_schema(why: str) -> SlipstreamError:
-    first = why.splitlines()[0][:200] if why else "it is not understood"
-    return SlipstreamError(
-        f"The JSON schema can't be used: {first}.", hint="Correct it, or leave it out.", code="bad_schema"
-    )
-
-
 def _gib(count: int) -> str:
     return f"{count / 1024**3:.1f} GiB"

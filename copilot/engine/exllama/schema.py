@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from copilot.engine.exllama import messages
+from copilot.engine import json_schema
 from copilot.engine.exllama.vocabulary import Vocabulary
 
 
@@ -16,20 +16,15 @@ class Schemas:
 
     def matcher(self, schema: str) -> "Matcher":
         """Raises :class:`SlipstreamError` with code ``bad_schema``, or ``engine_failed`` without the library."""
-        try:
-            import llguidance
-        except ImportError as error:
-            raise messages.no_llguidance("gpu") from error
+        grammar = json_schema.grammar(schema, extra="gpu")
+        import llguidance
+
         if self._tokenizer is None:
             ends = sorted(self._vocabulary.ends)
             self._tokenizer = llguidance.LLTokenizer(self._vocabulary.file, n_vocab=self._rows, eos_token=ends)
-        try:
-            grammar = llguidance.LLMatcher.grammar_from_json_schema(schema)
-        except ValueError as error:
-            raise messages.bad_schema(str(error)) from error
         matcher = llguidance.LLMatcher(self._tokenizer, grammar)
         if matcher.is_error():
-            raise messages.bad_schema(matcher.get_error())
+            raise json_schema.bad(matcher.get_error())
         return Matcher(matcher)
 
 
