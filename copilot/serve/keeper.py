@@ -167,14 +167,7 @@ class Keeper:
             log.error("loading failed: %s", describe_crash(error))
             self._not_renewed(old, internal_error())
             return
-        if self._ready is old:
-            self._have(loaded)
-            self._leave(old)
-        else:
-            # Something else was asked for meanwhile.
-            self._leave(self._ready_with(loaded))
-
-    def _leave(self, old: Ready) -> None:
+        self._have(loaded)
         self._leaving.append(old)
         departure = asyncio.create_task(self._depart(old), name="end what was replaced")
         self._departures.add(departure)
@@ -182,7 +175,7 @@ class Keeper:
 
     def _not_renewed(self, old: Ready, error: SlipstreamError) -> None:
         self._wait_to_renew()
-        if self._ready is old and old.loaded.instead is not None:
+        if old.loaded.instead is not None:
             # The reason may be another one by now.
             self._ready = old._replace(loaded=old.loaded._replace(instead=error))
 
@@ -205,7 +198,8 @@ class Keeper:
         self._renewals += 1
 
     def _have(self, loaded: Loaded) -> None:
-        self._ready = self._ready_with(loaded)
+        generations = Generations(loaded.engine, max_queue=self._max_queue, clock=self._clock, samples=self.samples)
+        self._ready = Ready(loaded, generations)
         self.state, self._renew_at = HostState.READY, 0.0
         self._report("")
         if loaded.instead is not None:
@@ -215,10 +209,6 @@ class Keeper:
                 self._renewals = 0
             self._wait_to_renew()
         self._since = self._clock()
-
-    def _ready_with(self, loaded: Loaded) -> Ready:
-        generations = Generations(loaded.engine, max_queue=self._max_queue, clock=self._clock, samples=self.samples)
-        return Ready(loaded, generations)
 
     async def replace(self, load: Load) -> None:
         """Load something else instead. What runs ends with an error of its own."""

@@ -197,17 +197,18 @@ class Tight:
 
 async def test_a_chat_model_never_takes_the_memory_that_completions_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "WATCH_SECONDS", 0.02)
-    monkeypatch.setattr("copilot.serve.keeper._FIRST_RENEWAL_SECONDS", 0.1)
+    monkeypatch.setattr("copilot.serve.keeper._FIRST_RENEWAL_SECONDS", 1000.0)
+    monkeypatch.setattr("copilot.serve.keeper._LAST_RENEWAL_SECONDS", 1000.0)
     tight = Tight()
     tight.others = True
     options = msgspec.structs.replace(Settings(), model=ModelSettings(completion="coder", chat="large"))
     async with running(load=standing_in(tight.load_coder, small), chat=tight.chat.load, options=options) as host:
         assert await ask(host) == "small"
         assert tight.chat.engines == []
-        # One that was there before gives its memory up as soon as it is idle.
+        # One that was there before gives its memory up as soon as it is idle, and then that is tried at once.
+        tight.others = False
         host.host.service.keepers[1].start()
         await until(lambda: bool(tight.chat.engines))
-        tight.others = False
         await until(lambda: tight.chat.engines[0].closed)
         await until(lambda: host.host.service.ready().loaded.engine.model.id == "coder")
 
@@ -226,12 +227,21 @@ async def test_one_that_is_loaded_answers_while_the_other_is_given_up(monkeypatc
         assert not chat.engines[0].closed
 
 
-async def test_of_two_choices_the_last_one_counts() -> None:
+async def test_of_two_choices_the_last_one_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     chat = Chat()
     async with running(load=small, chat=chat.load, options=CONFIGURED, choose=choose) as host:
         assert await ask(host) == "large"
-        both = [host.http.post("/v1/load", json={"model": name}) for name in ("other", "small")]
-        assert [answer.status_code for answer in await asyncio.gather(*both)] == [202, 202]
+        close = chat.engines[0].close
+
+        async def slow() -> None:
+            await asyncio.sleep(0.2)
+            await close()
+
+        monkeypatch.setattr(chat.engines[0], "close", slow)
+        first = asyncio.create_task(host.http.post("/v1/load", json={"model": "other"}))
+        await until(lambda: host.host.service.chosen == "other")
+        assert (await host.http.post("/v1/load", json={"model": "small"})).status_code == 202
+        assert (await first).status_code == 202
         await until(lambda: host.host.service.keeper.peek() is not None)
         status = (await host.http.get("/health/ready")).json()
         assert (status["model"], status["chosen"]) == ("small", False)

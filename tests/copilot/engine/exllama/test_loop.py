@@ -21,14 +21,14 @@ class Scripted:
         self.gate = threading.Semaphore(0)
         self.trouble: Exception | None = None
         self.repair: SlipstreamError | None = None
-        self.refused = False
+        self.refused: Exception | None = None
         self.jobs: list[Job] = []
         self.log: list[str] = []
         self.tidied = threading.Event()
 
     def submit(self, job: Job) -> None:
         if self.refused:
-            raise AssertionError("job requires more pages than there are")
+            raise self.refused
         job.handle = [0]
         self.jobs.append(job)
 
@@ -126,20 +126,27 @@ def test_a_job_that_is_cancelled_before_it_began_is_never_submitted() -> None:
     loop.close()
 
 
-def test_a_job_that_is_refused_fails_alone() -> None:
+@pytest.mark.parametrize(
+    ("refused", "code"),
+    [
+        (AssertionError("job requires more pages than there are"), "engine_failed"),
+        (SlipstreamError("The JSON schema can't be used.", code="bad_schema"), "bad_schema"),
+    ],
+)
+def test_a_job_that_is_refused_fails_alone_and_is_told_why(refused: Exception, code: str) -> None:
     library = Scripted()
     loop = JobLoop(library)
     good = job(2)
     loop.submit(good)
     library.gate.release()
     assert isinstance(good.steps.get(timeout=GUARD), Step)
-    library.refused = True
+    library.refused = refused
     bad = job(2)
     loop.submit(bad)
     library.gate.release(5)
     (error,) = rest(bad)
     assert isinstance(error, SlipstreamError)
-    assert error.code == "engine_failed"
+    assert error.code == code
     assert tokens(rest(good)) == [1]
     loop.close()
 
