@@ -59,7 +59,7 @@ def add_convert(parser: argparse.ArgumentParser) -> None:
 
 
 def run_convert(args: argparse.Namespace) -> int:
-    from copilot.weights.convert import exl2
+    from copilot.engine.exllama.convert import exl2
 
     source = Path(args.source)
     made = paths.models_dir() / "made"

@@ -1,1 +1,1 @@
-"""From one model format to another: GGUF to safetensors, safetensors to EXL2."""
+"""From one model format to another: GGUF to safetensors."""

@@ -104,7 +104,8 @@ def test_the_converter_computes_with_it(tmp_path: Path) -> None:
     program = (
         f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(tmp_path)!r}]; sys.argv[1:] = ['-i', 'x']\n"
         "from tests.engines import cpu_exllamav2; cpu_exllamav2.install()\n"
-        "from copilot.weights.convert import converter; converter.MODULE = 'pretended_converter'; converter.main()\n"
+        "from copilot.engine.exllama.convert import converter\n"
+        "converter.MODULE = 'pretended_converter'; converter.main()\n"
         "from exllamav2.attn import ExLlamaV2Attention; print(ExLlamaV2Attention._attn_torch.__qualname__)\n"
     )
     child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

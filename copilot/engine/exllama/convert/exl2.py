@@ -29,16 +29,16 @@ from pathlib import Path
 import msgspec
 
 from copilot.engine.exllama import extension
+from copilot.engine.exllama.convert.agreement import Agreement
 from copilot.errors import SlipstreamError
 from copilot.weights import disk, safetensors
-from copilot.weights.convert.agreement import Agreement
 from copilot.weights.convert.gguf_import import need_room
 
 Report = Callable[[str, float], None]
 """Told what is being done, in words, and the share of it that is done."""
 
-COMMAND: tuple[str, ...] = ("-m", "copilot.weights.convert.converter")
-CHECK: tuple[str, ...] = ("-m", "copilot.weights.convert.agreement")
+COMMAND: tuple[str, ...] = ("-m", "copilot.engine.exllama.convert.converter")
+CHECK: tuple[str, ...] = ("-m", "copilot.engine.exllama.convert.agreement")
 MEASUREMENT = "measurement.json"
 
 _STATUS = re.compile(r"\[STATUS\](.*?)\[/STATUS\]")

@@ -1,5 +1,5 @@
-"""ExLlamaV2's converter as a program: ``python -m copilot.weights.convert.converter OPTION…``, with attention that is
-right where it computes what it measures."""
+"""ExLlamaV2's converter as a program, with attention that is right where it computes what it measures:
+``python -m copilot.engine.exllama.convert.converter OPTION…``."""
 
 import runpy
 

@@ -1,7 +1,7 @@
 """Whether a quantised model says what its source says: the likeliest tokens of both on some code, compared.
 
-``python -m copilot.weights.convert.agreement SOURCE RESULT`` prints an :class:`Agreement` as one line of JSON. Needs a
-GPU; the two models are loaded one after the other.
+``python -m copilot.engine.exllama.convert.agreement SOURCE RESULT`` prints an :class:`Agreement` as one line of JSON.
+Needs a GPU; the two models are loaded one after the other.
 """
 
 import math
@@ -62,7 +62,7 @@ def compare(source: Iterable[Position], result: Iterable[tuple[int, Sequence[flo
 
 def code() -> str:
     """Code to compare on: our own."""
-    folder = Path(__file__).parents[2]
+    folder = Path(__file__).parents[3]
     return "\n\n".join(file.read_text(encoding="utf-8") for file in sorted(folder.glob("text/*.py")))
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from copilot.engine.exllama.convert import exl2
+from copilot.engine.exllama.convert.agreement import Agreement, Position, compare
 from copilot.errors import SlipstreamError
-from copilot.weights.convert import exl2
-from copilot.weights.convert.agreement import Agreement, Position, compare
 from tests.copilot.weights import tiny
 
 # Says what exllamav2 0.3.2 says (conversion/bot_status.py), one layer after the other.
@@ -216,7 +216,7 @@ def test_ctrl_c_ends_the_converter_and_what_was_done_stays(
     )
     converter(tmp_path, monkeypatch, script)
     program = (
-        "import sys; from pathlib import Path; from copilot.weights.convert import exl2\n"
+        "import sys; from pathlib import Path; from copilot.engine.exllama.convert import exl2\n"
         f"exl2.COMMAND = {exl2.COMMAND!r}; exl2.extension.ensure = lambda *_: ''\n"
         f"exl2.convert(exl2.Wanted(source=Path({str(wanted.source)!r}), out=Path({str(wanted.out)!r}),"
         f" work=Path({str(wanted.work)!r}), bits=4.0), lambda what, share: None)"
