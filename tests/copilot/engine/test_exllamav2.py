@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 import tempfile
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -242,9 +243,9 @@ async def test_memory_that_runs_out_in_a_step_fails_what_runs_and_nothing_later(
         "import exllamav2\n"
         "real, steps = exllamav2.ExLlamaV2.forward_chunk, []\n"
         "def forward(self, input_ids, **more):\n"
-        "    # The first step in which two are decoded together.\n"
+        "    # The first step in which two are decoded together; the check at the start has four of them.\n"
         "    steps.append(input_ids.shape[0])\n"
-        "    if input_ids.shape[0] == 2 and steps.count(2) == 1:\n"
+        "    if input_ids.shape[0] == 2 and steps.count(2) == 5:\n"
         "        raise torch.OutOfMemoryError('CUDA out of memory')\n"
         "    return real(self, input_ids, **more)\n"
         "exllamav2.ExLlamaV2.forward_chunk = forward"
@@ -306,8 +307,10 @@ async def test_guesses_change_the_speed_and_nothing_else(tiny_folder: Path, monk
     await engine.close()
 
 
-def test_without_cuda_the_library_itself_is_explained() -> None:
+def test_without_cuda_the_library_itself_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real import of the real library with a torch without CUDA, in a child process as the host does it."""
+    # Other tests may have put their own there.
+    monkeypatch.delitem(sys.modules, "exllamav2_ext", raising=False)
     with pytest.raises(SlipstreamError, match="ExLlamaV2 can't be used: the torch that is installed") as caught:
         extension.ensure("exllamav2", lambda _what, _share: None, threading.Event())
     assert caught.value.code == "engine_failed"
