@@ -82,7 +82,7 @@ def convert(wanted: Wanted, report: Report) -> Path:
     measurement and the log in it.
 
     Raises :class:`SlipstreamError`: ``bad_bits``, ``bad_model_file``, ``unsafe_model_file``, ``folder_in_use``,
-    ``disk_full``, ``no_gpu``, ``no_engine``, ``convert_failed``.
+    ``disk_full``, ``no_gpu``, ``no_engine``, ``convert_failed``, ``unsupported_model``.
     """
     if not 2 <= wanted.bits <= 8:
         raise SlipstreamError("--bpw must be between 2 and 8.", hint="4.0 is usual for code.", code="bad_bits")
@@ -117,7 +117,7 @@ def arguments(wanted: Wanted) -> list[str]:
     given = ["-i", str(wanted.source.absolute()), "-o", str(wanted.work.absolute()), "-cf", str(wanted.out.absolute())]
     given += ["-b", f"{wanted.bits:g}", "-hb", str(wanted.head_bits), "-so"]
     measurement = wanted.measurement
-    if measurement is None and _read(wanted.work / MEASUREMENT) and not _read(wanted.work / _OURS).get("remeasure"):
+    if measurement is None and _read(wanted.work / MEASUREMENT):
         measurement = wanted.work / MEASUREMENT
     if measurement is not None and not (wanted.work / _JOB).exists():
         given += ["-m", str(measurement.absolute())]
@@ -217,10 +217,13 @@ def _begin(wanted: Wanted) -> None:
     need_room(wanted.work, int(disk.size_of(wanted.source) * _WORK_SHARE))
     wanted.work.mkdir(parents=True, exist_ok=True)
     (wanted.work / _JOB).unlink(missing_ok=True)
-    # What was measured of other weights is overwritten, but not before this has measured.
+    measured = wanted.work / MEASUREMENT
     same = (before.get("source"), before.get("weights")) == (ours["source"], ours["weights"])
-    stale = before.get("remeasure") if same else bool(before)
-    (wanted.work / _OURS).write_bytes(msgspec.json.encode(ours | ({"remeasure": True} if stale else {})))
+    asked_for = wanted.measurement is not None and wanted.measurement.absolute() == measured.absolute()
+    if measured.exists() and not same and not asked_for:
+        # Of other weights: not to be used by itself, and hours of work.
+        measured.replace(measured.with_name("measurement-of-others.json"))
+    (wanted.work / _OURS).write_bytes(msgspec.json.encode(ours))
     wanted.out.parent.mkdir(parents=True, exist_ok=True)
 
 

@@ -95,16 +95,33 @@ def test_what_was_measured_serves_another_size(wanted: exl2.Wanted) -> None:
     assert json.loads(calls(wanted)[1])[-2:] == ["-m", str(wanted.work / "measurement.json")]
 
 
-def test_what_was_measured_of_other_weights_is_measured_again(wanted: exl2.Wanted, tmp_path: Path) -> None:
+def test_what_was_measured_of_other_weights_is_measured_again(
+    wanted: exl2.Wanted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     exl2.convert(wanted, nothing)
+    old = '{"measurement": "old"}'
+    (wanted.work / "measurement.json").write_text(old)
     (wanted.source / "output.safetensors").touch()
     again = msgspec.structs.replace(wanted, out=wanted.out.with_name("again"))
-    # Stopped before it has measured, what lies there is still of the old ones.
-    (wanted.work / "measurement.json").write_text('{"measurement": "old"}')
-    exl2._begin(again)
+    converter(tmp_path, monkeypatch, "if layer == 2: sys.exit()")
+    with pytest.raises(SlipstreamError):
+        exl2.convert(again, nothing)
+    # Stopped before it has measured, it goes on, and nothing takes what is there for its own.
+    converter(tmp_path, monkeypatch, "assert layer >= 2")
     assert exl2.convert(again, nothing) == again.out
-    assert "-m" not in json.loads(calls(wanted)[1])
-    assert (wanted.work / "measurement.json").exists()
+    assert all("-m" not in json.loads(call) for call in calls(wanted))
+    assert (wanted.work / "measurement.json").read_text() != old
+    assert (wanted.work / "measurement-of-others.json").read_text() == old
+
+
+def test_a_measurement_that_is_asked_for_is_used_wherever_it_lies(wanted: exl2.Wanted) -> None:
+    exl2.convert(wanted, nothing)
+    (wanted.source / "output.safetensors").touch()
+    measured = wanted.work / "measurement.json"
+    again = msgspec.structs.replace(wanted, out=wanted.out.with_name("again"), measurement=measured)
+    assert exl2.convert(again, nothing) == again.out
+    assert json.loads(calls(wanted)[1])[-2:] == ["-m", str(measured)]
+    assert measured.exists()
 
 
 @pytest.mark.parametrize("inside", ["thesis.txt", "measurement.json"])
