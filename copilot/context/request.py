@@ -25,13 +25,18 @@ LineNumber = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
 class Snippet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Context from elsewhere. Lines are counted from 1, ``end_line`` included."""
+    """Context from elsewhere. Lines are counted from 1, ``end_line`` included.
+
+    ``source``: which retriever found it, ``score``: how well it fits, higher is better; both for people who wonder.
+    """
 
     path: str
     text: str
     start_line: LineNumber = 1
     end_line: LineNumber = 1
     reason: str = ""
+    source: str = ""
+    score: float = 0.0
 
 
 class InfillRequest(msgspec.Struct, frozen=True, kw_only=True):

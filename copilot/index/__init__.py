@@ -1,0 +1,1 @@
+"""The workspace as it is known: scanned, watched, kept in SQLite, searched."""
