@@ -1,0 +1,100 @@
+"""How central files and their definitions are, by who refers to them. No I/O.
+
+Files are ranked by PageRank (Page, Brin, Motwani, Winograd: "The PageRank Citation Ranking", 1999) over the graph of
+who uses whose definitions; that this makes a good map of a repository is aider's finding (Paul Gauthier, 2023).
+"""
+
+import math
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+DAMPING = 0.85
+_ROUNDS = 40
+_SETTLED = 1e-6
+_WANTED = 10.0
+"""A name that was asked for counts so much more."""
+
+_NEAR = 20.0
+"""A file that someone works on is jumped to so much more often than another."""
+
+Edge = tuple[str, str, str, int]
+"""A file that uses, the file that defines, the name, and how often."""
+
+
+class Ranking(NamedTuple):
+    """``files`` sum up to 1; ``definitions`` are the share of each name in each file, by path and name."""
+
+    files: Mapping[str, float]
+    definitions: Mapping[tuple[str, str], float]
+
+
+def ranked(edges: Iterable[Edge], wanted: Collection[str] = (), near: Collection[str] = ()) -> Ranking:
+    """``wanted``: names that matter now, such as those in a question; ``near``: files that matter now.
+
+    An edge weighs the root of its count, so that a file which says a name a hundred times has no hundred votes, and
+    more the fewer files define that name.
+    """
+    used = [edge for edge in edges if edge[0] != edge[1]]
+    definers: dict[str, set[str]] = {}
+    for _user, definer, name, _count in used:
+        definers.setdefault(name, set()).add(definer)
+    total = 1 + len({edge[0] for edge in used} | {edge[1] for edge in used})
+    rarity = {name: math.log(total / len(paths)) for name, paths in definers.items()}
+    rarity |= {name: weight * _WANTED for name, weight in rarity.items() if name in wanted}
+    links: dict[str, dict[str, float]] = {}
+    weighed: list[tuple[str, str, str, float]] = []
+    for user, definer, name, count in used:
+        weight = math.sqrt(count) * rarity[name]
+        out = links.setdefault(user, {})
+        out[definer] = out.get(definer, 0.0) + weight
+        weighed.append((user, definer, name, weight))
+    files = pagerank(links, {path: _NEAR for path in near})
+    votes = {user: files[user] / (sum(out.values()) or 1.0) for user, out in links.items()}
+    definitions: dict[tuple[str, str], float] = {}
+    for user, definer, name, weight in weighed:
+        key = (definer, name)
+        definitions[key] = definitions.get(key, 0.0) + votes[user] * weight
+    return Ranking(files, definitions)
+
+
+def pagerank(links: Mapping[str, Mapping[str, float]], favour: Mapping[str, float] | None = None) -> dict[str, float]:
+    """The rank of every node of ``links``, which are weights by source and target; they sum up to 1.
+
+    ``favour``: how much more likely than another node each of these is jumped to ("personalisation"). By power
+    iteration; what a node without links would pass on goes where a jump goes.
+    """
+    nodes = sorted({*links, *(target for out in links.values() for target in out)})
+    if not nodes:
+        return {}
+    number = {node: at for at, node in enumerate(nodes)}
+    favoured = favour or {}
+    jump = [1.0 + favoured.get(node, 0.0) for node in nodes]
+    whole = sum(jump)
+    jump = [it / whole for it in jump]
+    # By target: one sum a node is three times as fast as adding here and there.
+    sources: list[list[int]] = [[] for _ in nodes]
+    shares: list[list[float]] = [[] for _ in nodes]
+    dangling = set(range(len(nodes)))
+    for source, out in links.items():
+        weight = sum(out.values())
+        if weight <= 0.0:
+            continue
+        at = number[source]
+        dangling.discard(at)
+        for target, part in out.items():
+            sources[number[target]].append(at)
+            shares[number[target]].append(part / weight)
+    incoming = list(zip(sources, shares, strict=True))
+    ends = sorted(dangling)
+    rank = list(jump)
+    for _ in range(_ROUNDS):
+        loose = 1.0 - DAMPING + DAMPING * sum(rank[at] for at in ends)
+        new = [
+            loose * to + DAMPING * sum([rank[at] * share for at, share in zip(whence, parts, strict=True)])
+            for to, (whence, parts) in zip(jump, incoming, strict=True)
+        ]
+        moved = sum(abs(a - b) for a, b in zip(new, rank, strict=True))
+        rank = new
+        if moved < _SETTLED:
+            break
+    return dict(zip(nodes, rank, strict=True))

@@ -1,0 +1,64 @@
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from copilot.index.repo_map import repo_map
+
+
+class Row(NamedTuple):
+    name: str
+    scope: str
+    first: int
+    last: int
+    signature: str
+
+
+class Index:
+    """Three files: everyone uses the store, one uses the clock."""
+
+    symbols = {
+        "src/store.py": [
+            Row("Store", "", 3, 20, "class Store:"),
+            Row("load", "Store", 5, 9, "def load(\n    self, name: str\n) -> bytes:"),
+            Row("save", "Store", 11, 20, "def save(self, name: str, data: bytes) -> None:"),
+        ],
+        "src/clock.py": [Row("now", "", 1, 2, "def now() -> float:")],
+    }
+
+    def edges(self) -> Iterator[tuple[str, str, str, int]]:
+        yield from [
+            ("a.py", "src/store.py", "load", 4),
+            ("b.py", "src/store.py", "load", 1),
+            ("c.py", "src/store.py", "Store", 1),
+            ("c.py", "src/clock.py", "now", 1),
+        ]
+
+    def symbols_of(self, path: str) -> Sequence[Row]:
+        return self.symbols.get(path, [])
+
+
+WHOLE = """\
+src/clock.py
+  def now() -> float:
+src/store.py
+  class Store:
+    def load( self, name: str ) -> bytes:"""
+
+
+def test_a_map_reads_as_code_does() -> None:
+    assert repo_map(Index(), 1000) == WHOLE
+
+
+def test_what_is_most_central_stays_where_room_is_short() -> None:
+    assert repo_map(Index(), 25) == "\n".join(WHOLE.split("\n")[2:])
+    assert repo_map(Index(), 0) == ""
+    for tokens in range(0, 60, 5):
+        assert len(repo_map(Index(), tokens)) <= tokens * 3.2
+
+
+def test_what_is_asked_for_is_on_it() -> None:
+    assert "def now" in repo_map(Index(), 12, wanted={"now"})
+
+
+def test_paths_that_may_not_be_named_are_not() -> None:
+    found = repo_map(Index(), 1000, allowed=lambda path: "store" not in path)
+    assert found == "src/clock.py\n  def now() -> float:"
