@@ -5,6 +5,7 @@ which are large and often shared.
 """
 
 import contextlib
+import hashlib
 import os
 import stat
 import tempfile
@@ -48,9 +49,15 @@ def log_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """What can be made again: compiled parts of GPU libraries."""
+    """What can be made again: compiled parts of GPU libraries, indexes of workspaces."""
     home = _home()
     return home / "cache" if home else platformdirs.user_cache_path(APP, appauthor=False)
+
+
+def index_dir(root: Path) -> Path:
+    """What is known of the workspace at ``root``; found by the folder's name, whatever link leads there."""
+    name = hashlib.blake2b(os.fsencode(root.resolve()), digest_size=12).hexdigest()
+    return cache_dir() / "index" / name
 
 
 def ledger_file() -> Path:
@@ -63,6 +70,12 @@ def history_file() -> Path:
     """Conversations of the companion window, and what it was asked to remember."""
     home = _home()
     return (home or platformdirs.user_state_path(APP, appauthor=False)) / "conversations.sqlite"
+
+
+def steering_file() -> Path:
+    """What someone pinned, banned or never wants to see in a prompt, by workspace."""
+    home = _home()
+    return (home or platformdirs.user_state_path(APP, appauthor=False)) / "context.json"
 
 
 def window_file() -> Path:

@@ -1,0 +1,389 @@
+"""Answers from the index of a workspace, while another process writes it.
+
+An index that is not there, is being built or is broken answers with nothing: who asks goes on without it.
+"""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from copilot import paths
+from copilot.index.schema import DATABASE, MARKER, VERSION
+from copilot.index.words import searchable
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from copilot.safety.gate import Gate
+    from copilot.syntax.outline import Import
+
+_T = TypeVar("_T")
+
+_BUSY_SECONDS = 0.25
+_KEPT_ANSWERS = 512
+# A search ranks every chunk that holds one of its words, about 2 µs each.
+_MOST_RANKED = 600
+_MOST_WORDS = 12
+_COUNT_SECONDS = 30.0
+# A name that so many files define leads from a use to none of them.
+_MOST_DEFINING = 8
+_TRIGRAM = 3
+_MOST_TRIGRAMS = 6
+
+
+class SymbolRow(NamedTuple):
+    """``first`` and ``last`` line count from 1 and are both part of it; see ``copilot.syntax.outline.Symbol``."""
+
+    path: str
+    language: str
+    name: str
+    kind: str
+    scope: str
+    first: int
+    last: int
+    signature: str
+    doc: str
+
+
+class ReferenceRow(NamedTuple):
+    """Where a file uses a name: at most eight lines, from 1. ``count``: how many of them there are."""
+
+    path: str
+    language: str
+    lines: tuple[int, ...]
+    count: int  # type: ignore[assignment]  # of tuple it has a method of this name, which nobody needs here
+
+
+class FileRow(NamedTuple):
+    path: str
+    language: str
+    size: int
+    mtime_ns: int
+    digest: bytes
+    lines: int
+
+
+class ChunkHit(NamedTuple):
+    """Lines ``first`` to ``last``, from 1, both part of it. ``score``: BM25, higher is better."""
+
+    path: str
+    language: str
+    first: int
+    last: int
+    score: float
+
+
+class Reader:
+    """A connection of its own; for one thread at a time. Never raises for what is wrong with the index."""
+
+    def __init__(self, root: Path, folder: Path, gate: "Gate | None" = None) -> None:
+        self._root = root
+        self._file = str(folder / DATABASE)
+        self._marker = folder / MARKER
+        self._gate = gate
+        self._database: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+        self._seen_version = -1
+        self._answers: dict[tuple[object, ...], object] = {}
+        self._counts: dict[str, int] = {}
+        self._counted = 0.0
+
+    @classmethod
+    def of(cls, root: Path, gate: "Gate | None" = None) -> "Reader":
+        """``gate``: what ``text`` reads through; without one it has no patterns but those in the workspace."""
+        return cls(root, paths.index_dir(root), gate)
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+        self._database, self._identity = None, None
+        self._answers.clear()
+        self._counts.clear()
+
+    @property
+    def generation(self) -> int:
+        """Grows with each commit; 0 without an index."""
+        return self._answer((), 0, lambda it: int(_meta(it, "generation") or 0))
+
+    def meta(self, key: str) -> str | int | None:
+        return self._answer((), None, lambda it: _meta(it, key))
+
+    def file(self, path: str) -> FileRow | None:
+        def ask(database: "sqlite3.Connection") -> FileRow | None:
+            row = database.execute(
+                "SELECT path, language, size, mtime_ns, digest, lines FROM file WHERE path = ? AND left_out IS NULL",
+                (path,),
+            ).fetchone()
+            return FileRow(*row) if row else None
+
+        return self._answer(("file", path), None, ask)
+
+    def has(self, path: str) -> bool:
+        return self.file(path) is not None
+
+    def below(self, folder: str) -> Sequence[str]:
+        """Files directly in a folder; ``""`` is the workspace itself."""
+        return self._texts(
+            ("below", folder),
+            """SELECT file.path FROM folder JOIN file ON file.folder = folder.id
+               WHERE folder.path = ? AND left_out IS NULL ORDER BY file.path""",
+            (folder.strip("/"),),
+        )
+
+    def ending(self, tail: str) -> Sequence[str]:
+        """Files whose path is ``tail`` or ends with ``"/" + tail``, shorter ones first."""
+        tail = tail.lstrip("/")
+        return self._texts(
+            ("ending", tail),
+            """SELECT path FROM file WHERE name = ? AND left_out IS NULL AND (path = ? OR substr(path, -?) = ?)
+               ORDER BY length(path), path""",
+            (PurePosixPath(tail).name, tail, len(tail) + 1, f"/{tail}"),
+        )
+
+    def text(self, path: str) -> str | None:
+        """What lies on the disk now, through the gate; None where it may not be seen."""
+        from copilot.safety.gate import Gate, Refused
+
+        if self._gate is None:
+            self._gate = Gate(self._root)
+        try:
+            return self._gate.read(path).text
+        except Refused:
+            return None
+
+    def symbols_of(self, path: str) -> list[SymbolRow]:
+        """In the order of their beginnings."""
+        return self._symbols(
+            ("symbols_of", path),
+            f"SELECT {_SYMBOL} WHERE file.path = ? ORDER BY symbol.number",
+            (path,),
+        )
+
+    def imports_of(self, path: str) -> "list[Import]":
+        def ask(database: "sqlite3.Connection") -> "list[Import]":
+            from copilot.syntax.outline import Import
+
+            row = database.execute(
+                "SELECT statements FROM import JOIN file ON file.id = import.file WHERE path = ?", (path,)
+            ).fetchone()
+            statements = json.loads(row[0]) if row else []
+            return [Import(module, tuple((a, b) for a, b in names), line) for module, names, line in statements]
+
+        return self._list(("imports_of", path), ask)
+
+    def definitions(self, name: str, limit: int = 20) -> list[SymbolRow]:
+        """Symbols of exactly this name, those at the top of their files first."""
+        return self._symbols(
+            ("definitions", name, limit),
+            f"SELECT {_SYMBOL} WHERE name.text = ? ORDER BY scope <> '', length(path), path, symbol.number LIMIT ?",
+            (name, limit),
+        )
+
+    def references(self, name: str, limit: int = 20) -> list[ReferenceRow]:
+        """Files that use the name, those that use it most first."""
+
+        def ask(database: "sqlite3.Connection") -> list[ReferenceRow]:
+            rows = database.execute(
+                """SELECT path, language, reference.lines FROM name JOIN reference ON reference.name = name.id
+                   JOIN file ON file.id = reference.file WHERE name.text = ?
+                   ORDER BY length(reference.lines) - length(replace(reference.lines, ',', '')) DESC, path LIMIT ?""",
+                (name, limit),
+            )
+            found = []
+            for path, language, text in rows:
+                lines = tuple(map(int, text.split(",")))
+                found.append(ReferenceRow(path, language, lines, len(lines)))
+            return found
+
+        return self._list(("references", name, limit), ask)
+
+    def search(self, words: Sequence[str], limit: int = 20, language: str | None = None) -> list[ChunkHit]:
+        """Chunks that hold some of the words, best first by BM25; identifiers count whole and in their parts."""
+        wanted = tuple(dict.fromkeys(part for word in words for part in searchable(word)))
+
+        def ask(database: "sqlite3.Connection") -> list[ChunkHit]:
+            chosen = self._rarest(database, wanted)
+            if not chosen:
+                return []
+            query = " OR ".join(f'"{word}"' for word in chosen)
+            rows = database.execute(
+                """SELECT path, language, first, last, hit.rank FROM (
+                       SELECT rowid, rank FROM chunk_words WHERE chunk_words MATCH ? ORDER BY rank LIMIT ?
+                   ) AS hit JOIN chunk ON chunk.id = hit.rowid JOIN file ON file.id = chunk.file
+                   WHERE ? IS NULL OR language = ? ORDER BY hit.rank LIMIT ?""",
+                (query, limit if language is None else -1, language, language, limit),
+            )
+            return [ChunkHit(path, of, first, last, -rank) for path, of, first, last, rank in rows]
+
+        return self._list(("search", wanted, limit, language), ask)
+
+    def named(self, part: str, limit: int = 20) -> list[SymbolRow]:
+        """Symbols whose name holds ``part`` in any case: the name itself first, then where it begins so, then short."""
+        wanted, trigrams = _lower(part), _trigrams(part)
+        if not wanted:
+            return []
+        match = "name.id IN (SELECT rowid FROM name_text WHERE name_text MATCH ?) AND" if trigrams else "? IS NULL AND"
+        return self._symbols(
+            ("named", part, limit),
+            f"""SELECT {_SYMBOL} WHERE {match} name.defined AND instr(lower(name.text), ?)
+                ORDER BY name.text <> ?, lower(name.text) <> ?, instr(lower(name.text), ?) <> 1, length(name.text),
+                    name.text, scope <> '', length(path), path, symbol.number LIMIT ?""",
+            (trigrams, wanted, part, wanted, wanted, limit),
+        )
+
+    def paths(self, part: str, limit: int = 20) -> list[str]:
+        """Paths that hold ``part`` in any case, those where the file's own name does first, short ones first."""
+        wanted, trigrams = _lower(part), _trigrams(part)
+        if not wanted:
+            return []
+        match = "id IN (SELECT rowid FROM file_path WHERE file_path MATCH ?) AND" if trigrams else "? IS NULL AND"
+        return self._texts(
+            ("paths", part, limit),
+            f"""SELECT path FROM file WHERE {match} left_out IS NULL AND instr(lower(path), ?)
+                ORDER BY instr(lower(name), ?) = 0, instr(lower(name), ?) <> 1, length(path), path LIMIT ?""",  # noqa: S608
+            (trigrams, wanted, wanted, wanted, limit),
+        )
+
+    def edges(self) -> Iterator[tuple[str, str, str, int]]:
+        """(file that uses, file that defines, name, on how many lines), for names that at most eight files define."""
+
+        def ask(database: "sqlite3.Connection") -> list[tuple[str, str, str, int]]:
+            return database.execute(
+                """WITH defining AS (SELECT DISTINCT name, file FROM symbol),
+                        telling AS (SELECT name FROM defining GROUP BY name HAVING count(*) <= ?)
+                   SELECT used.path, defined.path, name.text,
+                          1 + length(reference.lines) - length(replace(reference.lines, ',', ''))
+                   FROM telling JOIN name ON name.id = telling.name
+                   JOIN reference ON reference.name = telling.name
+                   JOIN defining ON defining.name = telling.name AND defining.file <> reference.file
+                   JOIN file AS used ON used.id = reference.file JOIN file AS defined ON defined.id = defining.file""",
+                (_MOST_DEFINING,),
+            ).fetchall()
+
+        yield from self._list((), ask)
+
+    def _rarest(self, database: "sqlite3.Connection", words: Sequence[str]) -> list[str]:
+        """Those of the words that tell most, as many as can be ranked in time; at least one that occurs."""
+        if time.monotonic() - self._counted > _COUNT_SECONDS:
+            self._counts.clear()
+            self._counted = time.monotonic()
+        for word in words:
+            if word not in self._counts:
+                row = database.execute("SELECT doc FROM chunk_vocabulary WHERE term = ?", (word,)).fetchone()
+                self._counts[word] = row[0] if row else 0
+        chosen: list[str] = []
+        room = _MOST_RANKED
+        for word in sorted((it for it in words if self._counts[it]), key=lambda it: self._counts[it])[:_MOST_WORDS]:
+            room -= self._counts[word]
+            if room < 0 and chosen:
+                break
+            chosen.append(word)
+        return chosen
+
+    def _texts(self, key: tuple[object, ...], query: str, values: tuple[object, ...]) -> list[str]:
+        return self._list(key, lambda it: [row[0] for row in it.execute(query, values)])
+
+    def _symbols(self, key: tuple[object, ...], query: str, values: tuple[object, ...]) -> list[SymbolRow]:
+        return self._list(key, lambda it: [SymbolRow(*row) for row in it.execute(query, values)])
+
+    def _list(self, key: tuple[object, ...], ask: "Callable[[sqlite3.Connection], list[_T]]") -> list[_T]:
+        nothing: list[_T] = []
+        return list(self._answer(key, nothing, ask))
+
+    def _answer(self, key: tuple[object, ...], nothing: _T, ask: "Callable[[sqlite3.Connection], _T]") -> _T:
+        """What ``ask`` says of the index as it is, or said already; ``nothing`` where it can't be asked.
+
+        ``key``: what the answer is kept by until the index changes; empty: it is not kept.
+        """
+        import sqlite3
+
+        try:
+            database = self._connection()
+            if database is None:
+                return nothing
+            (version,) = database.execute("PRAGMA data_version").fetchone()
+            if version != self._seen_version or len(self._answers) > _KEPT_ANSWERS:
+                self._seen_version = version
+                self._answers.clear()
+            if key in self._answers:
+                return self._answers[key]  # type: ignore[return-value]  # kept by this very function
+            answer = ask(database)
+        except sqlite3.OperationalError:
+            # Busy, out of memory, about to be made: not known to be broken.
+            return nothing
+        except (sqlite3.DatabaseError, ValueError, TypeError):
+            self._broken()
+            return nothing
+        if key:
+            self._answers[key] = answer
+        return answer
+
+    def _connection(self) -> "sqlite3.Connection | None":
+        """The file that lies there now; a new one may have taken the place of the one that is open."""
+        import sqlite3
+
+        try:
+            info = os.stat(self._file)  # noqa: PTH116  (a third of the time of Path.stat, at every question)
+        except OSError:
+            self.close()
+            return None
+        identity = (info.st_dev, info.st_ino)
+        if self._database is not None and identity == self._identity:
+            return self._database
+        self.close()
+        database = sqlite3.connect(
+            f"{Path(self._file).as_uri()}?mode=ro",
+            uri=True,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            cached_statements=64,
+            check_same_thread=False,
+        )
+        try:
+            database.execute("PRAGMA query_only = ON")
+            database.execute("PRAGMA mmap_size = 268435456")
+            if database.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+                database.close()
+                return None
+        except BaseException as error:
+            database.close()
+            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+                self._identity = identity
+            raise
+        self._database, self._identity, self._seen_version = database, identity, -1
+        return database
+
+    def _broken(self) -> None:
+        """Ask for a new index, in place of the very file that was read."""
+        if self._identity is not None:
+            with contextlib.suppress(OSError):
+                self._marker.write_text(f"{self._identity[0]} {self._identity[1]}\n", encoding="ascii")
+        self.close()
+
+
+_SYMBOL = """path, language, name.text, kind, scope, first, last, signature, doc
+    FROM name JOIN symbol ON symbol.name = name.id JOIN file ON file.id = symbol.file"""
+
+
+def _meta(database: "sqlite3.Connection", key: str) -> str | int | None:
+    row = database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return row[0] if row else None
+
+
+def _lower(text: str) -> str:
+    """As SQLite's own function: ASCII only."""
+    return text.encode().lower().decode()
+
+
+def _trigrams(part: str) -> str | None:
+    """A full-text query for what holds all of ``part``'s trigrams, or enough of them; None: it is shorter than one."""
+    count = len(part) - _TRIGRAM + 1
+    if count < 1:
+        return None
+    step = max(1, count // _MOST_TRIGRAMS)
+    found = [part[at : at + _TRIGRAM] for at in range(0, count, step)]
+    return " ".join('"' + it.replace('"', '""') + '"' for it in dict.fromkeys(found))
