@@ -12,17 +12,18 @@ class Row(NamedTuple):
     signature: str
 
 
+SYMBOLS = {
+    "src/store.py": [
+        Row("Store", "", 3, 20, "class Store:"),
+        Row("load", "Store", 5, 9, "def load(\n    self, name: str\n) -> bytes:"),
+        Row("save", "Store", 11, 20, "def save(self, name: str, data: bytes) -> None:"),
+    ],
+    "src/clock.py": [Row("now", "", 1, 2, "def now() -> float:")],
+}
+
+
 class Index:
     """Three files: everyone uses the store, one uses the clock."""
-
-    symbols = {
-        "src/store.py": [
-            Row("Store", "", 3, 20, "class Store:"),
-            Row("load", "Store", 5, 9, "def load(\n    self, name: str\n) -> bytes:"),
-            Row("save", "Store", 11, 20, "def save(self, name: str, data: bytes) -> None:"),
-        ],
-        "src/clock.py": [Row("now", "", 1, 2, "def now() -> float:")],
-    }
 
     def edges(self) -> Iterator[tuple[str, str, str, int]]:
         yield from [
@@ -33,7 +34,7 @@ class Index:
         ]
 
     def symbols_of(self, path: str) -> Sequence[Row]:
-        return self.symbols.get(path, [])
+        return SYMBOLS.get(path, [])
 
 
 WHOLE = """\
