@@ -1,0 +1,204 @@
+"""What the names near a caret are: the definitions of other files that they most likely mean.
+
+A name may be defined in many places. What the document imports comes first, then members of the types that its
+variables were made of, then the same folder, and last of all a name that only one place has.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+from copilot.context.candidates import Candidate, Source
+from copilot.context.imported import Imported
+from copilot.context.near import Name, Near
+from copilot.context.shapes import TYPES, shape
+from copilot.context.view import DEFINITIONS, View
+
+if TYPE_CHECKING:
+    from copilot.index.reader import SymbolRow
+
+NAMES = 24
+"""Names near the caret that are looked up."""
+
+_EACH = 2
+"""Definitions that are shown of one name."""
+
+_CALL, _BEGUN = 1.5, 1.6
+_CAMEL = re.compile(r"[A-Z][A-Za-z0-9_]*")
+_WITHOUT_IMPORT = frozenset({"go", "java", "c", "cpp", "cuda-cpp", "csharp", "ruby", "kotlin", "swift"})
+_OWN = re.compile(
+    r"\b(?:def|class|function|func|fn|struct|interface|trait|enum|type|const|let|var|macro_rules!)\s+"
+    r"(?:\([^)]*\)\s*)?([A-Za-z_$][\w$]*)"
+)
+_ASSIGNED = re.compile(r"^\s*([A-Za-z_]\w*)\s*(?::[^=\n]*)?=[^=]", re.MULTILINE)
+
+
+class Found(NamedTuple):
+    """``certainty``: from 0 to 1, that ``row`` is what is meant."""
+
+    row: "SymbolRow"
+    certainty: float
+
+
+def definitions(view: View, near: Near) -> Iterator[Candidate]:
+    names = [name for name in near.names if not name.name.startswith("__")]
+    own = own_names(view.question.text)
+    bag = {name.name for name in names}
+    wanted: dict[tuple[str, str], tuple[Name, float]] = {}
+    if near.call is not None:
+        wanted[(near.call.receiver, near.call.name)] = (near.call, _CALL)
+    for name in names:
+        if len(wanted) >= NAMES:
+            break
+        if name.receiver or name.name not in own or name.name in view.imports.names:
+            wanted.setdefault((name.receiver, name.name), (name, 0.4 + 0.6 * name.weight))
+    for name, weight in wanted.values():
+        for found in meant(name, view, near)[:_EACH]:
+            yield _candidate(found, weight, _where(name, near), view, bag)
+    yield from _begun(view, near, bag)
+
+
+def own_names(text: str) -> frozenset[str]:
+    """What a text defines itself, as far as that can be seen without parsing it."""
+    return frozenset(_OWN.findall(text)) | frozenset(_ASSIGNED.findall(text))
+
+
+def meant(name: Name, view: View, near: Near) -> list[Found]:
+    """The definitions that ``name`` may mean, most likely first."""
+    imports = view.imports
+    imported = imports.names.get(name.name) if not name.receiver else None
+    if imported is not None:
+        return _imported(imported, view)
+    module = imports.names.get(name.receiver)
+    if module is not None:
+        found = _of_module(module, name.name, view)
+        if found:
+            return found
+    rows = view.definitions(name.name)
+    common = len(rows) >= DEFINITIONS
+    if name.receiver:
+        return _members(name, rows, view, near, common=common)
+    return _bare(rows, view, common=common)
+
+
+def _imported(imported: Imported, view: View) -> list[Found]:
+    if not imported.name:
+        return []
+    found = [
+        Found(row, 1.0)
+        for path in imported.paths[:2]
+        for row in view.symbols(path)
+        if row.name == imported.name and not row.scope
+    ]
+    if found:
+        return found[:1]
+    # A package that passes on what its modules define.
+    rows = [row for row in view.definitions(imported.name) if not row.scope]
+    folders = [str(PurePosixPath(path).parent) for path in imported.paths]
+    inside = [row for row in rows if any(folder == "." or row.path.startswith(folder + "/") for folder in folders)]
+    return [Found(row, 0.9 if len(inside) == 1 else 0.6) for row in inside] or _alone(rows, 0.6)
+
+
+def _of_module(module: Imported, name: str, view: View) -> list[Found]:
+    if not module.name:
+        return [
+            Found(row, 1.0) for path in module.paths for row in view.symbols(path) if row.name == name and not row.scope
+        ][:1]
+    # A class that was imported: a member of it.
+    return [
+        Found(row, 1.0)
+        for path in {it.row.path: None for it in _imported(module, view)}
+        for row in view.symbols(path)
+        if row.name == name and row.scope.rpartition(".")[2] == module.name
+    ][:1]
+
+
+def _members(name: Name, rows: Sequence["SymbolRow"], view: View, near: Near, *, common: bool) -> list[Found]:
+    inside = [row for row in rows if row.scope]
+    if not inside:
+        return []
+    types = types_of(name.receiver, view.question.text, near)
+    typed = [Found(row, 0.95) for row in inside if row.scope.rpartition(".")[2] in types]
+    if typed:
+        return typed
+    known = view.imports.names
+    used = [row for row in inside if row.scope.rpartition(".")[2] in known]
+    if used:
+        return [Found(row, 0.8 / len(used) ** 0.5) for row in used]
+    near_by = [row for row in inside if row.path in view.imports.paths]
+    if near_by:
+        return [Found(row, 0.65 / len(near_by) ** 0.5) for row in near_by]
+    return [] if common else _alone(inside, 0.5)
+
+
+def _bare(rows: Sequence["SymbolRow"], view: View, *, common: bool) -> list[Found]:
+    top = [row for row in rows if not row.scope or row.kind in TYPES]
+    starred = [row for row in top if row.path in view.imports.everything]
+    if starred:
+        return [Found(row, 0.95) for row in starred]
+    folder = PurePosixPath(view.question.path).parent
+    if view.question.language in _WITHOUT_IMPORT:
+        here = [row for row in top if PurePosixPath(row.path).parent == folder]
+        if here:
+            return [Found(row, 0.9 / len(here) ** 0.5) for row in here]
+    return [] if common else _alone(top, 0.45)
+
+
+def _alone(rows: Sequence["SymbolRow"], certainty: float) -> list[Found]:
+    """A name that few places define."""
+    return [Found(row, certainty / len(rows)) for row in rows] if len(rows) <= 3 else []
+
+
+def types_of(receiver: str, text: str, near: Near) -> frozenset[str]:
+    """The types that a variable may have, by what it was assigned or declared as."""
+    if receiver in ("self", "this", "cls", "super", "Self"):
+        return frozenset(base for scope in near.scopes if scope.is_type for base in (scope.name, *scope.bases))
+    if not receiver or receiver in ")]":
+        return frozenset()
+    name = re.escape(receiver)
+    found: set[str] = set()
+    for match in re.finditer(rf"\b{name}\s*:\s*([^=,)\n]+)", text):
+        found.update(_CAMEL.findall(match[1]))
+    made = rf"\b{name}\s*(?::[^=\n]*)?:?=\s*(?:await\s+|new\s+|&)?([A-Za-z_][\w.:]*?)(?:::new|\.new|New)?\s*[({{<]"
+    for match in re.finditer(made, text):
+        found.add(re.split(r"[.:]+", match[1])[-1])
+    for match in re.finditer(rf"\b([A-Z]\w*)(?:<[^<>;\n]*>)?\s*[&*]*\s+{name}\s*[=;,)]", text):
+        found.add(match[1])
+    return frozenset(found)
+
+
+def _begun(view: View, near: Near, bag: set[str]) -> Iterator[Candidate]:
+    """Behind a dot: what the receiver offers. In the middle of a name: imported names that begin so."""
+    imports = view.imports
+    if near.receiver:
+        module = imports.names.get(near.receiver)
+        if module is not None and not module.name:
+            return  # The outline of the module is what the imports give.
+        for kind in sorted(types_of(near.receiver, view.question.text, near)):
+            for found in meant(Name(kind, 1.0, 0), view, near)[:1]:
+                if found.row.kind in TYPES:
+                    reason = f"`{near.receiver}` is a `{kind}`"
+                    yield _candidate(found, _BEGUN, reason, view, bag)
+    elif len(near.begun) >= 2:
+        for here, imported in imports.names.items():
+            if here.startswith(near.begun) and imported.name:
+                for found in _imported(imported, view)[:1]:
+                    yield _candidate(found, _BEGUN, f"begins with `{near.begun}`, imported", view, bag)
+
+
+def _candidate(found: Found, weight: float, where: str, view: View, bag: set[str]) -> Candidate:
+    row = found.row
+    first, last, text = shape(row, view, bag)
+    reason = f"defines `{row.name}`, {where}"
+    return Candidate(row.path, first, last, text, Source.DEFINITION, found.certainty * weight, reason)
+
+
+def _where(name: Name, near: Near) -> str:
+    verb = "called" if name.called else "used"
+    if near.call is not None and name.name == near.call.name and name.receiver == near.call.receiver:
+        return "which is being called"
+    if name.lines == 0:
+        return f"{verb} on this line"
+    count, direction = abs(name.lines), "above" if name.lines > 0 else "below"
+    return f"{verb} {count} line{'s' if count > 1 else ''} {direction}"

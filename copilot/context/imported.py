@@ -1,0 +1,102 @@
+"""What a document imports from its workspace, though it is being typed in.
+
+Only the statements that import are parsed, and those only when they have changed: a whole document is too much for
+each key. Pure, but for the questions to ``Files``.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from copilot.syntax.outline import Import
+
+_STATEMENT = re.compile(
+    r"^\s*(?:import\b|from\s+\S+\s+import\b|export\b.*\bfrom\b|export\s*[{*]|#\s*include\b|(?:pub\s+)?use\s|"
+    r"(?:pub\s+)?mod\s|extern\s+crate\b|using\s|require(?:_relative)?\b|(?:const|let|var)\b.*\brequire\s*\(|"
+    r"(?:static\s+)?import\s)"
+)
+_STATEMENT_LINES = 60
+_MOST_LINES = 4000
+_MOST_FILES = 4
+
+
+class Imported(NamedTuple):
+    """``name`` as it is called where it is defined ("" for the module itself, "*" for all), ``paths``: where that may
+    be, most likely first; ``module`` as written."""
+
+    name: str
+    paths: tuple[str, ...]
+    module: str
+
+
+class Imports(NamedTuple):
+    """``names``: as they are called here. ``everything``: files all of whose names can be used here. ``paths``: all
+    files that are imported from."""
+
+    names: Mapping[str, Imported]
+    everything: tuple[str, ...]
+    paths: frozenset[str]
+
+    @property
+    def modules(self) -> "Mapping[str, Imported]":
+        return {here: it for here, it in self.names.items() if not it.name}
+
+
+NONE = Imports({}, (), frozenset())
+
+
+def statements(lines: "Sequence[str]") -> str:
+    """The lines that import, each to where its brackets are closed."""
+    kept: list[str] = []
+    depth, left = 0, 0
+    for line in lines[:_MOST_LINES]:
+        if depth > 0 and left > 0:
+            kept.append(line)
+            depth += _depth(line)
+            left -= 1
+        elif _STATEMENT.match(line):
+            # Grammars want it at the top, where an import inside a function is not.
+            kept.append(line.strip())
+            depth, left = _depth(line), _STATEMENT_LINES
+    return "\n".join(kept) + "\n" if kept else ""
+
+
+def _depth(line: str) -> int:
+    return sum(line.count(it) for it in "({") - sum(line.count(it) for it in ")}")
+
+
+def imports_of(found: "Sequence[Import]", own_path: str, resolve: "Callable[[Import], Sequence[str]]") -> Imports:
+    """``resolve``: the files that a statement may mean, most likely first."""
+    names: dict[str, Imported] = {}
+    everything: list[str] = []
+    paths: set[str] = set()
+    for statement in found:
+        files = tuple(it for it in resolve(statement) if it != own_path)[:_MOST_FILES]
+        if not files:
+            continue
+        paths.update(files)
+        if not statement.names:
+            last = re.split(r"[./:\\]+", statement.module.strip('./:\\<>"'))[-1]
+            names[last] = Imported("", files, statement.module)
+            if _brings_everything(own_path):
+                everything += files
+            continue
+        for name, here in statement.names:
+            if name == "*":
+                everything += files
+            elif name in ("", statement.module):
+                names[here] = Imported("", files, statement.module)
+            else:
+                own = tuple(it for it in files if PurePosixPath(it).stem == name)
+                # A name that is a file is a module, and what its package itself defines comes second.
+                names[here] = Imported("" if own and own[0] == files[0] else name, own or files, statement.module)
+    return Imports(names, tuple(dict.fromkeys(everything)), frozenset(paths))
+
+
+def _brings_everything(path: str) -> bool:
+    """Whether to import a file is to have all its names."""
+    return PurePosixPath(path).suffix in {".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".go", ".java", ".cs", ".rb"}

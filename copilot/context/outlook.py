@@ -1,0 +1,62 @@
+"""What the imports of a document offer, whether or not it is used yet.
+
+Who writes an import is about to use it; and where the imports stand too far up for the model to see, their outlines say
+what there is.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from copilot.context.candidates import Candidate, Source
+from copilot.context.definitions import meant
+from copilot.context.imported import Imported
+from copilot.context.near import Name, Near
+from copilot.context.shapes import outline_of, shape
+from copilot.context.view import View
+
+if TYPE_CHECKING:
+    from copilot.index.reader import SymbolRow
+
+NAMES = 24
+"""Imported names that are looked at, and modules."""
+
+_MODULE_SYMBOLS = 12
+_UNUSED, _USED = 0.85, 0.35
+
+
+def outlook(view: View, near: Near) -> Iterator[Candidate]:
+    text = view.question.text
+    bag = {name.name for name in near.names}
+    for here, imported in list(view.imports.names.items())[:NAMES]:
+        uses = len(re.findall(rf"\b{re.escape(here)}\b", text)) - 1
+        score = _UNUSED if uses <= 0 else _USED
+        reason = f"defines `{here}`, imported and not used yet" if uses <= 0 else f"defines `{here}`, imported"
+        if imported.name:
+            for found in meant(Name(here, 1.0, 0), view, near)[:1]:
+                shown = shape(found.row, view, bag)
+                yield Candidate(found.row.path, *shown, Source.IMPORT, score * found.certainty, reason)
+        else:
+            yield from _module(here, imported, view, near, 1.4 if near.receiver == here else score)
+
+
+def _module(here: str, imported: Imported, view: View, near: Near, score: float) -> Iterator[Candidate]:
+    bag = {name.name for name in near.names}
+    for path in imported.paths[:1]:
+        rows = [row for row in view.symbols(path) if not row.scope and not row.name.startswith("_")]
+        if not rows:
+            continue
+        begun = near.begun if near.receiver == here else ""
+        ranked = sorted(rows, key=lambda row: (_rank(row, bag, begun), row.first))[:_MODULE_SYMBOLS]
+        kept = sorted(ranked, key=lambda row: row.first)
+        text = outline_of(kept)
+        last = max(row.last for row in kept)
+        yield Candidate(path, kept[0].first, last, text, Source.IMPORT, score, f"is imported as `{here}`")
+
+
+def _rank(row: "SymbolRow", bag: set[str], begun: str) -> int:
+    if begun and row.name.startswith(begun):
+        return 0
+    if row.name in bag:
+        return 1
+    return 2 if row.kind in ("function", "class") else 3
