@@ -1,0 +1,218 @@
+"""The outline of a file: its symbols, the names it uses, what it imports. No I/O.
+
+One query of the grammar finds what matters, and each language's table says how that is read: several times faster than
+looking at every node from Python. Nothing here follows the tree upwards or by recursion, so neither deep nor wide text
+is slow. Offsets are code points, see ``copilot.syntax.window``.
+"""
+
+import re
+import warnings
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from threading import local
+from typing import TYPE_CHECKING
+
+from copilot.syntax.grammar import grammar_of
+from copilot.syntax.symbols import CONTAINER, MOST_DOC, Definition, Import, Outline, Symbol, Table
+from copilot.syntax.window import as_ascii
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser, Query, QueryCursor
+
+__all__ = ["Import", "Outline", "Symbol", "outline"]
+
+_TABLES = {
+    "python": "outline_python",
+    "starlark": "outline_python",
+}
+_MOST_LINES = 8
+_EMPTY = Outline((), {}, ())
+_CLASSES = frozenset({"class", "interface", "enum", "struct", "trait", CONTAINER})
+_VALUES = frozenset({"constant", "variable", "field"})
+# Ordinary code takes 0.2 s a megabyte. Both are quadratic in some kinds of wrong code.
+_PARSING_MICROSECONDS = 3_000_000
+_QUERYING_MICROSECONDS = 1_500_000
+
+
+def outline(text: str, language: str) -> Outline | None:
+    """None where there is no grammar for ``language``, or one without symbols. Never raises for any text."""
+    reader = _reader(language)
+    return None if reader is None else reader.outline(text)
+
+
+class _Reader:
+    def __init__(self, table: Table, query: "Query", language: str) -> None:
+        self._table = table
+        self._query = query
+        self._language = language
+        self._tools = local()
+
+    def outline(self, text: str) -> Outline:
+        parser, cursor = self._parser_and_cursor()
+        try:
+            tree = parser.parse(as_ascii(text))
+        except ValueError:
+            # It took too long, and would go on where it was with the next text.
+            parser.reset()
+            return _EMPTY
+        captures = cursor.captures(tree.root_node)
+        starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        uses = captures.pop("name", [])
+        statements = sorted(captures.pop("import", []), key=lambda node: node.start_byte)
+        definitions = self._definitions(captures, text)
+        return Outline(
+            tuple(_symbols(definitions, text, starts, self._table.comment)),
+            self._references(uses, statements, definitions, text, starts),
+            tuple(
+                Import(module, names, bisect_right(starts, node.start_byte))
+                for node in statements
+                for module, names in self._table.imports(node, text)
+            ),
+        )
+
+    def _parser_and_cursor(self) -> "tuple[Parser, QueryCursor]":
+        # A thread's own: neither may be used by two at once.
+        if not hasattr(self._tools, "both"):
+            import tree_sitter
+
+            parser = tree_sitter.Parser(grammar_of(self._language))
+            cursor = tree_sitter.QueryCursor(self._query)
+            with warnings.catch_warnings():
+                # What is to replace it, a callback, is never called for bytes or ends the process.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                parser.timeout_micros = _PARSING_MICROSECONDS
+                cursor.timeout_micros = _QUERYING_MICROSECONDS
+            self._tools.both = parser, cursor
+        both: tuple[Parser, QueryCursor] = self._tools.both
+        return both
+
+    def _definitions(self, captures: "dict[str, list[Node]]", text: str) -> list[Definition]:
+        """In the order of their starts, outer ones before inner ones."""
+        begins: dict[int, int] = {}
+        for outer in sorted(captures.pop("outer", ()), key=lambda node: (node.start_byte, -node.end_byte)):
+            inner = outer.child_by_field_name("definition") or outer.child_by_field_name("declaration")
+            if inner is None:
+                inner = next(reversed(outer.named_children), None)
+            if inner is not None:
+                start = outer.start_byte
+                begins[inner.start_byte] = begins.get(start, start)
+        found = []
+        for capture, nodes in captures.items():
+            read = self._table.readers[capture]
+            for node in nodes:
+                start = node.start_byte
+                found += read(node, text, begins.get(start, start))
+        found.sort(key=lambda it: (it.start, -it.end))
+        return found
+
+    def _references(
+        self,
+        uses: "list[Node]",
+        statements: "list[Node]",
+        definitions: Sequence[Definition],
+        text: str,
+        starts: Sequence[int],
+    ) -> dict[str, tuple[int, ...]]:
+        # Captures come nearly in the order of the text.
+        places = sorted([(node.start_byte, node.end_byte) for node in uses])
+        for node in reversed(statements):
+            low = bisect_left(places, (node.start_byte, 0))
+            del places[low : bisect_left(places, (node.end_byte, 0), low)]
+        defined = {it.name_at for it in definitions}
+        keywords = self._table.keywords
+        found: dict[str, list[int]] = {}
+        line, after, lines = 1, starts[1] if len(starts) > 1 else len(text) + 1, len(starts)
+        for start, end in places:
+            while start >= after:
+                line += 1
+                after = starts[line] if line < lines else len(text) + 1
+            if end - start < 2 or start in defined:
+                continue
+            name = text[start:end]
+            if (known := found.get(name)) is None:
+                if name not in keywords:
+                    found[name] = [line]
+            elif known[-1] != line and len(known) < _MOST_LINES:
+                known.append(line)
+        return {name: tuple(known) for name, known in found.items()}
+
+
+def _symbols(definitions: Sequence[Definition], text: str, starts: Sequence[int], comment: str) -> list[Symbol]:
+    found: list[Symbol] = []
+    values: set[tuple[str, str]] = set()
+    # What is open around the current one: its end, its scope with its own name, and whether it is a kind of class.
+    around: list[tuple[int, str, bool]] = []
+    for it in definitions:
+        while around and around[-1][0] <= it.start:
+            around.pop()
+        _end, scope, in_class = around[-1] if around else (0, "", False)
+        kind = it.kind
+        if kind in _VALUES:
+            # What is local to a function is no one else's; what is assigned again is one symbol.
+            if around and not in_class:
+                continue
+            if in_class and kind == "variable":
+                kind = "field"
+            if (scope, it.name) in values:
+                continue
+            values.add((scope, it.name))
+        elif kind == "function" and (in_class or it.scope):
+            kind = "method"
+        if it.scope:
+            scope = f"{scope}.{it.scope}" if scope else it.scope
+        if it.end > it.start and kind not in _VALUES:
+            inner = f"{scope}.{it.name}" if scope else it.name
+            around.append((it.end, inner, kind in _CLASSES or kind == "module"))
+        if kind == CONTAINER:
+            continue
+        first = bisect_right(starts, it.start)
+        doc = it.doc if it.doc is not None else _comment_above(text, starts, first, comment)
+        last = bisect_right(starts, max(it.start, it.end - 1))
+        found.append(Symbol(it.name, kind, scope, first, last, it.signature, doc))
+    return found
+
+
+def _comment_above(text: str, starts: Sequence[int], first: int, comment: str) -> str:
+    """The first line of the comment that ends on the line above ``first``."""
+    number = first - 1
+    best = ""
+    block = False
+    while number >= 1:
+        line = text[starts[number - 1] : starts[number] - 1].strip()
+        if not block and comment == "//" and line.endswith("*/"):
+            if best:
+                break
+            block = True
+        if block:
+            said = line.removesuffix("*/").strip().lstrip("/*!").strip()
+            if said and not said.startswith("@"):
+                best = said
+            if line.startswith("/*"):
+                break
+            if "/*" in line:
+                # A comment behind code is about that code.
+                return ""
+        elif line.startswith(comment):
+            said = line.lstrip(comment[0] + "!").strip()
+            if said:
+                best = said
+        else:
+            break
+        number -= 1
+        if first - number > 200:
+            break
+    return best[:MOST_DOC]
+
+
+@cache
+def _reader(language: str) -> _Reader | None:
+    module = _TABLES.get(language)
+    grammar = grammar_of(language) if module is not None else None
+    if grammar is None:
+        return None
+    from tree_sitter import Query
+
+    table: Table = import_module(f"copilot.syntax.{module}").table(language)
+    return _Reader(table, Query(grammar, table.query), language)

@@ -1,0 +1,110 @@
+"""What a file defines, uses and imports, as values; and what the table of a language consists of. No I/O."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+MOST_SIGNATURE = 400
+MOST_DOC = 200
+_MOST_VALUE = 160
+
+
+class Symbol(NamedTuple):
+    """``kind``: function method class interface enum struct trait type module constant variable field macro.
+
+    ``scope``: the names around it joined by ".", empty at the top. ``first`` and ``last``: lines from 1, inclusive,
+    with decorators. ``signature``: the header as written, without the body, dedented. ``doc``: the first line of what
+    documents it, without comment signs.
+    """
+
+    name: str
+    kind: str
+    scope: str
+    first: int
+    last: int
+    signature: str
+    doc: str
+
+
+class Import(NamedTuple):
+    """``module`` as written. ``names``: what is taken from it and what it is called here, ``("*", "*")`` for all of
+    them, ``("*", "x")`` for the module itself under the name ``x``; empty for the module under its own name, or for its
+    effects only. ``line`` counts from 1."""
+
+    module: str
+    names: tuple[tuple[str, str], ...]
+    line: int
+
+
+class Outline(NamedTuple):
+    """``references``: the lines, from 1, on which a name is used; not where it is defined or imported."""
+
+    symbols: tuple[Symbol, ...]
+    references: Mapping[str, tuple[int, ...]]
+    imports: tuple[Import, ...]
+
+
+class Definition(NamedTuple):
+    """A symbol as the table of its language reads it.
+
+    Offsets are code points. ``name_at``: where its name stands. ``scope``: names around it that are not definitions
+    around it, as the receiver of a Go method. ``doc``: None where it is to be looked for in the comment above.
+    """
+
+    name: str
+    kind: str
+    start: int
+    end: int
+    name_at: int
+    signature: str
+    scope: str = ""
+    doc: str | None = None
+
+
+CONTAINER = "container"
+"""The kind of what gives what stands in it a scope and is no symbol itself, as an ``impl`` of Rust."""
+
+
+class Table(NamedTuple):
+    """How a language is read.
+
+    ``query``: of its captures ``name`` marks names that are used, ``import`` statements that import, ``outer`` what may
+    stand around a definition and belongs to it, and every other one has its reader in ``readers``. A reader is given
+    the node, the text, and where the definition begins with what belongs to it.
+    """
+
+    query: str
+    readers: "Mapping[str, Callable[[Node, str, int], Iterable[Definition]]]"
+    imports: "Callable[[Node, str], Iterable[tuple[str, tuple[tuple[str, str], ...]]]]"
+    keywords: frozenset[str] = frozenset()
+    comment: str = "//"
+
+
+def text_of(node: "Node", text: str) -> str:
+    return text[node.start_byte : node.end_byte]
+
+
+def header(text: str, start: int, end: int) -> str:
+    """The lines from ``start`` to ``end`` without the indentation of the first."""
+    found = text[start:end].strip()
+    if "\n" in found:
+        line = text.rfind("\n", 0, start) + 1
+        indent = len(text[line:start]) - len(text[line:start].lstrip(" \t"))
+        found = re.sub(rf"[ \t]*\n[ \t]{{0,{indent}}}", "\n", found)
+    return clipped(found)
+
+
+def clipped(signature: str) -> str:
+    return signature if len(signature) <= MOST_SIGNATURE else f"{signature[: MOST_SIGNATURE - 2]} …"
+
+
+def value(text: str, start: int, end: int) -> str:
+    """A definition that is a value: its first line."""
+    found, more, _ = text[start:end].partition("\n")
+    found = found.rstrip()
+    if more or len(found) > _MOST_VALUE:
+        found = f"{found[:_MOST_VALUE].rstrip()} …"
+    return found
