@@ -225,6 +225,10 @@ class HostClient:
         body = msgspec.json.encode({**fields, "messages": list(messages)})
         return await self._answer("POST", "/v1/chat/prompt", PromptData, body)
 
+    async def infill_prompt(self, body: InfillBody) -> PromptData:
+        """What :meth:`infill` with the same body would ask the model."""
+        return await self._answer("POST", "/v1/infill/prompt", PromptData, msgspec.json.encode(body))
+
     async def position(self, stream_id: str) -> int | None:
         """How many wait before a stream; None once it runs, or where it is not known (any more)."""
         try:

@@ -19,6 +19,7 @@ from copilot.completion.speed import Speed
 from copilot.completion.suggestion import Suggestion
 from copilot.completion.traces import Trace, Traces
 from copilot.config.settings import CompletionSettings
+from copilot.context.request import Snippet
 from copilot.errors import SlipstreamError
 from copilot.serve.api import DoneData, InfillBody, ProgressData, StartData, TokenData
 from copilot.text.document import Change, Document
@@ -100,6 +101,11 @@ class Completer:
 
     def configure(self, settings: CompletionSettings) -> None:
         self._settings = settings
+
+    def show(self, snippets: Sequence[Snippet], *, at_once: bool = False) -> None:
+        """What of other files the model should see. ``at_once``: someone said so, and what was made of anything else is
+        shown no more."""
+        self._do(self._session.show(snippets, self._now(), at_once=at_once))
 
     def edited(self, document: Document, changes: Sequence[Change] = (), spot: Spot | None = None) -> None:
         """The document changed; ``spot``: where the caret probably is now."""

@@ -6,7 +6,7 @@ are warm, what a new one costs, and says what it gave up for the user's budget; 
 as soon as nobody types.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from copilot.completion.speed import Speed
@@ -16,12 +16,13 @@ from copilot.context.frame import (
     UNKNOWN,
     Frame,
     frame_at,
+    front_of,
     rendered,
     request_in,
     shared,
     still_fits,
 )
-from copilot.context.request import CaretPlace, InfillRequest
+from copilot.context.request import CaretPlace, InfillRequest, Snippet
 from copilot.text.spot import Spot
 
 NEAR_SECONDS = 1.0
@@ -41,6 +42,9 @@ _WARM = 4
 
 _FILL = 0.7
 """Share of the allowed prefix that a new frame fills; the rest is room to type before it has to move."""
+
+_SNIPPETS_SHARE = 0.25
+"""Share of the budget that other snippets may cost while someone types; else they come in while the caret rests."""
 
 _LEAST = 0.2
 """Share of it below which a frame that much was deleted from moves up; less than half of what a new one fills."""
@@ -79,11 +83,32 @@ class Framing:
         self._best: dict[str, Frame] = {}
         self._near: dict[str, Frame] = {}
         self._warm: list[str] = []
+        self._snippets: tuple[Snippet, ...] = ()
+
+    def show(self, snippets: Sequence[Snippet], *, at_once: bool = False) -> bool:
+        """What of other files the model should see from now on; whether that is new.
+
+        It comes into the prompt when that is cheap or nobody waits. ``at_once``: with the next prompt, whatever it
+        costs, and no prompt has anything else.
+        """
+        if tuple(snippets) == self._snippets:
+            return False
+        self._snippets = tuple(snippets)
+        if at_once:
+            self._best = {layout: self._with_snippets(frame) for layout, frame in self._best.items()}
+            self._near = {layout: frame._replace(snippets=()) for layout, frame in self._near.items()}
+        return True
 
     def plan(self, spot: Spot, place: CaretPlace, budget: float, *, path: str | None = None) -> Prompt:
         """The prompt to send now for a first line within ``budget`` seconds, or the one that comes nearest to it."""
         best = self._best_frame(spot, place)
         whole = self._prompt(best, spot, path, place)
+        affordable = max(_SLIGHT_TOKENS, self._speed.affordable(budget))
+        if best.snippets != self._snippets:
+            newer = self._prompt(self._with_snippets(best), spot, path, place)
+            # Where the old prompt is as cold there is nothing to lose.
+            if newer.new_tokens <= max(affordable * _SNIPPETS_SHARE, whole.new_tokens):
+                best, whole = self._take_snippets(best), newer
         if whole.new_tokens <= _SLIGHT_TOKENS:
             return whole
         others = [frame for frame in (*self._best.values(), *self._near.values()) if self._fits(frame, spot)]
@@ -97,7 +122,6 @@ class Framing:
             long_enough = len(prompt.request.prefix) + len(prompt.request.begun) >= least
             if frame.layout == best.layout and prompt.new_tokens <= _SLIGHT_TOKENS and long_enough:
                 return self._instead(whole, prompt)
-        affordable = max(_SLIGHT_TOKENS, self._speed.affordable(budget))
         for prompt in (whole, *prompts):
             if prompt.new_tokens <= affordable:
                 return self._instead(whole, prompt)
@@ -110,11 +134,15 @@ class Framing:
 
     def ahead(self, spot: Spot, place: CaretPlace, *, path: str | None = None) -> Prompt:
         """The best prompt for ``spot``, to be prefilled while nobody waits."""
-        return self._prompt(self._best_frame(spot, place), spot, path, place)
+        best = self._best_frame(spot, place)
+        if best.snippets != self._snippets:
+            best = self._take_snippets(best)
+        return self._prompt(best, spot, path, place)
 
     def retry(self, spot: Spot, budget: float, *, path: str | None = None) -> Prompt:
         """The same without a suffix, for an answer that merely copied it; all of the prefix where there is time."""
         whole = frame_at(spot, PREFIX, prefix_characters=int(self._most_characters * _FILL), suffix_characters=0)
+        whole = whole._replace(snippets=self._warm_snippets)
         known = [frames[PREFIX] for frames in (self._best, self._near) if PREFIX in frames]
         near = self._near_frame(spot, PREFIX)
         frames = [*(frame for frame in known if self._fits(frame, spot)), near]
@@ -164,20 +192,41 @@ class Framing:
                 layout,
                 prefix_characters=int(self._most_characters * _FILL),
                 suffix_characters=int(suffix_tokens * self._speed.density),
-            )
+            )._replace(snippets=self._snippets)
         return known
+
+    def _with_snippets(self, frame: Frame) -> Frame:
+        return frame._replace(snippets=self._snippets)
+
+    def _take_snippets(self, frame: Frame) -> Frame:
+        """``frame`` with the snippets of now, as the best of its order from here on."""
+        if self._is_warm(frame.snippets):
+            # Until the other is prefilled this is the one that is soon answered.
+            self._near[frame.layout] = frame
+        best = self._best[frame.layout] = self._with_snippets(frame)
+        return best
+
+    @property
+    def _warm_snippets(self) -> tuple[Snippet, ...]:
+        """Those of a best prompt that are in the KV cache, and so cost nothing in another one."""
+        return next((frame.snippets for frame in self._best.values() if self._is_warm(frame.snippets)), ())
+
+    def _is_warm(self, snippets: Sequence[Snippet]) -> bool:
+        front = front_of(snippets)
+        return bool(front) and any(warm.startswith(front) for warm in self._warm)
 
     def _near_frame(self, spot: Spot, layout: str) -> Frame:
         least, most = NEAR_TOKENS
         size = min(most, max(least, self._speed.prefill * NEAR_SECONDS))
         suffix = min(self._settings.suffix_tokens, _NEAR_SUFFIX * size)
         prefix = min(self._settings.prefix_tokens, size - suffix)
-        return frame_at(
+        frame = frame_at(
             spot,
             layout,
             prefix_characters=int(prefix * self._speed.density),
             suffix_characters=int(suffix * self._speed.density),
         )
+        return frame._replace(snippets=self._warm_snippets)
 
     @property
     def _most_characters(self) -> int:
@@ -201,12 +250,15 @@ def _differences(wanted: InfillRequest, chosen: InfillRequest, density: float) -
     if wanted.layout != chosen.layout:
         own = "of the model itself"
         phrases.append(f"order {chosen.layout or own} instead of {wanted.layout or own}")
-    for name in ("prefix", "suffix"):
+    for name in ("snippets", "prefix", "suffix"):
         have, want = (_length(request, name) for request in (chosen, wanted))
         if want - have > want // 8:
-            phrases.append(f"{name} of about {have / density:.0f} tokens instead of {want / density:.0f}")
+            what = "code of other files, of" if name == "snippets" else f"{name} of"
+            phrases.append(f"{what} about {have / density:.0f} tokens instead of {want / density:.0f}")
     return tuple(phrases)
 
 
 def _length(request: InfillRequest, name: str) -> int:
+    if name == "snippets":
+        return sum(len(snippet.text) for snippet in request.snippets)
     return len(request.suffix) if name == "suffix" else len(request.prefix) + len(request.begun)

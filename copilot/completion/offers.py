@@ -40,6 +40,12 @@ class Offers:
         """Another model may know what to say where the last one did not."""
         self._barren.clear()
 
+    def forget(self) -> None:
+        """Nothing that was made before is to be shown again."""
+        self.on_screen = None
+        self._memory = Memory()
+        self._barren.clear()
+
     def barren(self, spot: Spot) -> bool:
         """Whether all that can be asked at ``spot`` was asked, and nothing came."""
         return bool(self._barren) and Base.of(spot) in self._barren

@@ -23,7 +23,7 @@ from copilot.completion.trigger import Pace, quiet_at
 from copilot.completion.waiting import Waiting
 from copilot.config.settings import CompletionSettings
 from copilot.context.frame import PREFIX
-from copilot.context.request import CaretPlace, caret_place
+from copilot.context.request import CaretPlace, Snippet, caret_place
 from copilot.serve.api import ProgressData
 from copilot.text.document import Change, Document
 from copilot.text.spot import Spot
@@ -98,6 +98,26 @@ class Session:
             self._offers.fertile()
         self.settings, self._model = settings, model
         self._asking.configure(settings, model)
+
+    def show(self, snippets: Sequence[Snippet], now: float, *, at_once: bool = False) -> list[Action]:
+        """What of other files the model should see. ``at_once``: someone said so; nothing that was made of anything
+        else is shown any more."""
+        if not self._asking.framing.show(snippets, at_once=at_once):
+            return []
+        self._offers.fertile()
+        if at_once:
+            actions = self._supersede() + self._asking.stop_all()
+            self._offers.forget()
+            self._timers.stop(Timer.READING)
+            return actions
+        if self._waiting is not None:
+            return []
+        if self._offers.of_kind(Kind.AHEAD):
+            # Half done, for a prompt that is out of date by now.
+            return self._asking.stop(self._offers.of_kind(Kind.AHEAD)) + self._prefill_ahead(now)
+        if self._spot is not None:
+            self._timers.start_unless_started(Timer.IDLE, now + IDLE / 2)
+        return []
 
     def restarted(self) -> None:
         """The engine was started anew: nothing is warm."""

@@ -129,6 +129,29 @@ class CompletionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         768
     )
     suffix_tokens: Annotated[int, Meta(ge=0, le=16_384, description="Text after the caret that the model sees.")] = 128
+    snippet_tokens: Annotated[
+        int,
+        Meta(ge=0, le=16_384, description="Code of other files that the model sees, all of it together; 0: none."),
+    ] = 384
+
+
+class ContextSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What of a workspace the model may see."""
+
+    index: Annotated[
+        bool,
+        Meta(
+            description="Keep an index of the workspaces that are open in an editor, so that the model sees what is "
+            "defined in other files."
+        ),
+    ] = True
+    exclude: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Files that the model never sees and where nothing is completed, in the syntax of .gitignore; "
+            "a .copilotignore in a workspace adds to them."
+        ),
+    ] = ()
 
 
 class DownloadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -149,4 +172,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     engine: EngineSettings = EngineSettings()
     host: HostSettings = HostSettings()
     completion: CompletionSettings = CompletionSettings()
+    context: ContextSettings = ContextSettings()
     download: DownloadSettings = DownloadSettings()

@@ -1,18 +1,23 @@
 """The frozen parts of a prompt while someone types: where its text starts, which suffix it has, where its middle began.
 
 Every keystroke makes another prompt. It is cheap when it begins with the tokens of the last one, so what stands in
-front of the typed text must not move: not the first line of the prefix, not the suffix, not the order of the two. A
-frame holds these; moving one costs the whole prompt again, and the session decides when that is worth it. Pure.
+front of the typed text must not move: no snippet of another file, not the first line of the prefix, not the suffix, not
+the order of the two. A frame holds these; moving one costs what stands behind it again, and the session decides when
+that is worth it. Pure.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from copilot.context.request import CaretPlace, InfillRequest
+from copilot.context.masking import masked_around
+from copilot.context.request import CaretPlace, InfillRequest, Snippet
 from copilot.context.window import suffix_text
 from copilot.text.spot import Spot
 from copilot.text.surrogates import without_surrogates
 
 _CLOSERS = "()[]{}<>\"'`;,: \t"
+_ABOVE = 120
+"""Lines above a prompt's text in which a private key may begin that reaches into it."""
 
 SPM, PSM, PREFIX = "spm", "psm", "prefix"
 UNKNOWN = ""
@@ -22,13 +27,14 @@ UNKNOWN = ""
 class Frame(NamedTuple):
     """``start``: the prefix begins there, at a line (from 0) and a column of it. ``split``: the prefix ends there and
     the middle begins; what is typed after it is the middle's beginning, so that typing appends in every order. Only
-    the order prefix-suffix-middle has a use for it.
+    the order prefix-suffix-middle has a use for it. ``snippets`` stand in front of all.
     """
 
     layout: str
     start: tuple[int, int]
     suffix: str
     split: tuple[int, int]
+    snippets: tuple[Snippet, ...] = ()
 
     def shifted(self, line: int, lines: int) -> "Frame":
         """After an edit at ``line`` that added so many ``lines`` (negative: removed)."""
@@ -60,14 +66,21 @@ def _frame(spot: Spot, layout: str, start: tuple[int, int], suffix_characters: i
 
 
 def request_in(frame: Frame, spot: Spot, *, path: str | None = None, place: CaretPlace | None = None) -> InfillRequest:
-    """The question at ``spot`` as ``frame`` has it. ``spot`` must not be before the frame's start or split."""
+    """The question at ``spot`` as ``frame`` has it. ``spot`` must not be before the frame's start or split.
+
+    Secrets are masked: this is where the text of a document becomes part of a prompt.
+    """
     prefix, begun = _between(spot, frame.start, (spot.line, spot.column)), ""
     if frame.layout == PSM:
         prefix, begun = _between(spot, frame.start, frame.split), _between(spot, frame.split, (spot.line, spot.column))
+    prefix, begun, suffix = masked_around(
+        spot.lines(frame.start[0] - _ABOVE, frame.start[0]), prefix, begun, frame.suffix
+    )
     return InfillRequest(
         prefix=prefix,
         begun=begun,
-        suffix=frame.suffix,
+        suffix=suffix,
+        snippets=frame.snippets,
         path=path,
         language=spot.document.language,
         place=place,
@@ -95,11 +108,17 @@ def still_fits(
 
 def rendered(request: InfillRequest) -> str:
     """The prompt as text in its order, to tell how much of it another prompt begins with."""
+    front = front_of(request.snippets)
     if request.layout == PREFIX:
-        return f"{request.prefix}{request.begun}"
+        return f"{front}{request.prefix}{request.begun}"
     if request.layout == PSM:
-        return f"psm\0{request.prefix}\0{request.suffix}\0{request.begun}"
-    return f"{request.layout}\0{request.suffix}\0{request.prefix}{request.begun}"
+        return f"{front}psm\0{request.prefix}\0{request.suffix}\0{request.begun}"
+    return f"{front}{request.layout}\0{request.suffix}\0{request.prefix}{request.begun}"
+
+
+def front_of(snippets: Sequence[Snippet]) -> str:
+    """What ``snippets`` put in front of everything else in :func:`rendered`."""
+    return "".join(f"{snippet.path}\0{snippet.text}\0" for snippet in snippets)
 
 
 def shared(one: str, other: str) -> int:

@@ -257,9 +257,11 @@ def _snippet_parts(request: InfillRequest, family: Family, limits: PromptLimits)
     """Snippets in the family's own format. A family without one gets none: an invented format costs quality."""
     if not request.snippets or not family.snippet or limits.snippet_tokens <= 0:
         return []
-    limit = max(1, limits.snippet_tokens // len(request.snippets))
+    sizes = [len(snippet.path) + len(snippet.text) for snippet in request.snippets]
     parts: list[Part] = []
-    for snippet in request.snippets:
+    for snippet, size in zip(request.snippets, sizes, strict=True):
+        # Each its share by length: who packed them counted characters.
+        limit = max(1, limits.snippet_tokens * size // max(1, sum(sizes)))
         parts += _joined(_fill(family.snippet, {"path": snippet.path, "text": snippet.text}), "snippet", limit)
     if request.path is not None or not any(piece.kind is Kind.SLOT for piece in family.file):
         parts += _joined(_fill(family.file, {"path": request.path or ""}), "file")

@@ -201,7 +201,7 @@ class PromptPiece(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PromptData(msgspec.Struct, frozen=True, kw_only=True):
-    """``POST /v1/chat/prompt``: what a request for a chat completion with the same body would be asked as.
+    """``POST /v1/chat/prompt`` and ``/v1/infill/prompt``: what a request with the same body would be asked as.
 
     ``limit``: tokens for prompt and answer together. ``answer``: what is left of it for the answer.
     ``error``: why it cannot be asked so, with the pieces as they are.

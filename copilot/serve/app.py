@@ -47,6 +47,7 @@ def build(service: Service) -> ASGIApp:
     handlers = _Handlers(service)
     routes = [
         Route("/v1/infill", handlers.infill, methods=["POST"]),
+        Route("/v1/infill/prompt", handlers.infill_prompt, methods=["POST"]),
         Route("/v1/streams/{stream_id}", handlers.cancel, methods=["DELETE"]),
         Route("/v1/completions", handlers.completions, methods=["POST"]),
         Route("/v1/chat/completions", handlers.chat, methods=["POST"]),
@@ -92,6 +93,13 @@ class _Handlers:
             deadline_seconds=None if body.deadline_ms is None else body.deadline_ms / 1000,
         )
         return self._streamed(ready, stream, InfillFrames())
+
+    async def infill_prompt(self, request: Request) -> Response:
+        """What :meth:`infill` with the same body would ask the model."""
+        body = await _decode(request, _infill)
+        ready = self._service.ready()
+        plan = _plan_infill(body.request(), ready)
+        return _json(await inspect(plan, ready.loaded.engine, max_tokens=body.max_tokens))
 
     async def completions(self, request: Request) -> Response:
         body = await _decode(request, _completion)

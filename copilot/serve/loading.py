@@ -57,6 +57,7 @@ async def load(settings: Settings, report: Report) -> Loaded:
     limits = PromptLimits(
         prefix_tokens=settings.completion.prefix_tokens,
         suffix_tokens=settings.completion.suffix_tokens,
+        snippet_tokens=settings.completion.snippet_tokens,
         quick_tokens=int(engine.capabilities.prefill_tokens_per_second * QUICK_SECONDS),
     )
     return Loaded(engine, family, limits, manifest.order)

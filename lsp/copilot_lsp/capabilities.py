@@ -5,7 +5,7 @@ from lsprotocol import types
 from copilot_lsp import actions
 from copilot_lsp.commands import Commands
 
-_EXTENSIONS = ("caret", "partialResults", "life", "status", "streams", "why")
+_EXTENSIONS = ("caret", "partialResults", "life", "status", "streams", "why", "context")
 
 
 def announce(capabilities: types.ServerCapabilities, commands: Commands) -> None:

@@ -80,6 +80,11 @@ class HostLink:
             await asyncio.wait([self._task], timeout=seconds)
         return self._client if self._answering else None
 
+    @property
+    def present(self) -> "HostClient | None":
+        """The client of a host that can be asked now; none is brought up for it."""
+        return self._client if self._answering else None
+
     def failed(self, error: SlipstreamError) -> None:
         """A request found that the host cannot answer: look again before the next one."""
         self._answering = False

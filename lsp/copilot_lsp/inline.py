@@ -10,7 +10,10 @@ from lsprotocol import types
 from copilot.completion.completer import Asked, Completer, Facts
 from copilot.completion.speed import Speed
 from copilot.completion.suggestion import Suggestion
+from copilot.completion.traces import Trace
+from copilot.context.request import Snippet
 from copilot.errors import SlipstreamError
+from copilot.serve.api import InfillBody, PromptData
 from copilot.text.document import Change, Document
 from copilot.text.line_ends import to_newlines
 from copilot.text.spot import Spot
@@ -34,22 +37,33 @@ class InlineCompletions:
         self._completers: dict[str, Completer] = {}
         self._speed = Speed()
         self._given_up_told: set[str] = set()
+        self._refused_told: set[str] = set()
         self._last_shown = ""
 
     def edited(self, document: Document, changes: Sequence[Change]) -> None:
         if self.document(document.uri) is None:
             # Completion was switched off meanwhile: nothing may be prefilled either.
             self.closed(document.uri)
-        elif (completer := self._completers.get(document.uri)) is not None:
-            completer.edited(document, changes, self._behind(document, changes))
+            return
+        behind = self._behind(document, changes)
+        if (completer := self._completers.get(document.uri)) is not None:
+            completer.edited(document, changes, behind)
+        self._server.feed.edited(document, changes, behind)
 
     def moved(self, params: DidMoveCaretParams) -> None:
         """The caret rests somewhere: prefill there, so that the first key is answered soon."""
         server, uri = self._server, params.text_document.uri
         document = self.document(uri)
         if document is not None:
-            line, column = document.split_at(params.position, server.documents.encoding)
-            self._completer(uri).moved(Spot(document, line, column), path=server.shown_path(uri))
+            spot = Spot(document, *document.split_at(params.position, server.documents.encoding))
+            # What it comes to mostly comes before the prompt is begun.
+            server.feed.moved(spot)
+            self._completer(uri).moved(spot, path=server.shown_path(uri))
+
+    def show(self, uri: str, snippets: Sequence[Snippet], at_once: bool) -> None:
+        """What of other files the model should see in this document."""
+        if self.document(uri) is not None:
+            self._completer(uri).show(snippets, at_once=at_once)
 
     def closed(self, uri: str) -> None:
         if (completer := self._completers.pop(uri, None)) is not None:
@@ -83,7 +97,17 @@ class InlineCompletions:
         suggestion = (params.id if params is not None else None) or self._last_shown
         completer = self._of(suggestion)
         trace = None if completer is None else completer.trace(suggestion)
-        return None if trace is None else explain(suggestion, trace)
+        return None if trace is None else explain(suggestion, trace, await self._counted(trace))
+
+    async def _counted(self, trace: Trace) -> PromptData | None:
+        """The prompt as the model's own tokenizer has it; None where there is no host to ask."""
+        client = self._server.host.present
+        if client is None:
+            return None
+        try:
+            return await client.infill_prompt(InfillBody.asking(trace.origin.request))
+        except SlipstreamError:
+            return None
 
     def _of(self, suggestion: str) -> Completer | None:
         """The completer that made the suggestion of this id, while its document is open."""
@@ -144,8 +168,7 @@ class InlineCompletions:
             f"the model was asked with less: {'; '.join(facts.gave_up)}. This machine reads about "
             f"{self._speed.prefill:.0f} tokens a second; completion.budget_ms sets the time."
         )
-        note = {"type": types.MessageType.Log.value, "message": message}
-        self._server.protocol.notify_plain(types.WINDOW_LOG_MESSAGE, note)
+        self._server.log_message(message)
 
     def document(self, uri: str) -> Document | None:
         """None where nothing is completed."""
@@ -156,9 +179,16 @@ class InlineCompletions:
         return None if self._off(document) else document
 
     def _off(self, document: Document) -> bool:
-        """Whether nobody wants completions there."""
+        """Whether nobody wants completions there, or a model must not see it."""
         completion = self._server.completion
-        return not completion.enabled or document.language in completion.disabled_languages
+        if not completion.enabled or document.language in completion.disabled_languages:
+            return True
+        refused = self._server.folders.refuses(document.uri)
+        if refused and document.uri not in self._refused_told:
+            self._refused_told.add(document.uri)
+            name = (self._server.shown_path(document.uri) or document.uri).rpartition("/")[2]
+            self._server.log_message(f"Slipstream completes nothing in {name}: {refused}.")
+        return bool(refused)
 
     def _completer(self, uri: str) -> Completer:
         server = self._server

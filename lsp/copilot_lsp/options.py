@@ -5,18 +5,27 @@ from typing import NamedTuple
 
 from copilot_lsp import settings
 
-_OWN = {"completionStats": "stats", "status": "status", "streams": "streams", "review": "review"}
+_OWN = {
+    "completionStats": "stats",
+    "status": "status",
+    "streams": "streams",
+    "review": "review",
+    "definitions": "definitions",
+}
 _COPILOT = ("editorInfo", "editorPluginInfo")
 
 
 class ClientOptions(NamedTuple):
     """``stats``, ``status``, ``streams``: it wants these notifications. ``review``: it shows proposals as a diff and
-    applies them itself. ``copilot``: it was written for Copilot's language server."""
+    applies them itself. ``definitions``: it asks the editor's other language servers where names are defined.
+    ``copilot``: it was written for Copilot's language server.
+    """
 
     stats: bool = False
     status: bool = False
     streams: bool = False
     review: bool = False
+    definitions: bool = False
     copilot: bool = False
 
 

@@ -27,12 +27,15 @@ from copilot_lsp.capabilities import announce
 from copilot_lsp.commands import Commands
 from copilot_lsp.companion import Companion
 from copilot_lsp.copilot import CopilotMethods, CopilotStatus
+from copilot_lsp.feed import Feed
+from copilot_lsp.folders import Folders
 from copilot_lsp.host import HostLink
 from copilot_lsp.inline import InlineCompletions
 from copilot_lsp.news import News
 from copilot_lsp.progress import WorkDone
 from copilot_lsp.protocol import ClientError, PlainNotification, PlainRequest, Protocol
 from copilot_lsp.status import HostView, State, StatusBoard
+from copilot_lsp.steer import Steer
 from copilot_lsp.tasks import Tasks
 from copilot_lsp.trouble import Troubles
 
@@ -70,6 +73,7 @@ class Server(LanguageServer):
         self._ignored_told: set[str] = set()
         self._background: set[asyncio.Task[None]] = set()
         self.completion = self._user.completion
+        self.context = self._user.context
         self.documents = DocumentStore()
         self.troubles = Troubles()
         self.status = StatusBoard(lambda: self.completion.enabled)
@@ -84,7 +88,9 @@ class Server(LanguageServer):
             see=self.status.see,
         )
         self._other_model_told: int | None = None
+        self.folders = Folders(self, self._work_done)
         self.inline = InlineCompletions(self)
+        self.feed = Feed(self, self.inline.show)
         self.commands = Commands()
         self.news = News(self.inline)
         self.tasks = Tasks(self)
@@ -112,6 +118,7 @@ class Server(LanguageServer):
             DID_MOVE_CARET: PlainNotification(messages.DidMoveCaretParams, self._caret_moved),
         }
         self.news.register(self.commands, self.protocol.plain_notifications)
+        Steer(self).register(self.commands)
         CopilotMethods(self).register(self.protocol.plain_requests)
         self.tasks.register(self.commands, self.protocol.plain_requests, self.protocol.plain_notifications)
 
@@ -120,6 +127,7 @@ class Server(LanguageServer):
     def _opened(self, params: messages.DidOpenParams) -> None:
         document = params.text_document
         self.inline.closed(document.uri)
+        self.feed.closed(document.uri)
         self.documents.open(document.uri, document.language_id, document.version, document.text)
         self.companion.attention.at(document.uri)
 
@@ -160,11 +168,13 @@ class Server(LanguageServer):
 
     def _closed(self, params: messages.DidCloseParams) -> None:
         self.inline.closed(params.text_document.uri)
+        self.feed.closed(params.text_document.uri)
         self.documents.close(params.text_document.uri)
         self.companion.attention.closed(params.text_document.uri)
 
     def _saved(self, params: messages.DidSaveParams) -> None:
-        """Nothing hangs on it yet; the editor may send it all the same."""
+        """The index is told: where files can't be watched it would see it late."""
+        self.folders.saved(params.text_document.uri)
 
     def shown_path(self, uri: str) -> str | None:
         """The path of ``uri`` as a model may see it: below its workspace folder, else the bare name."""
@@ -185,6 +195,8 @@ class Server(LanguageServer):
             task.cancel()
         self.tasks.close()
         await self.companion.close()
+        await self.feed.close()
+        await self.folders.close()
         self.status.close()
         await self.host.close()
         self._ledger.close()
@@ -230,6 +242,7 @@ class Server(LanguageServer):
                 self._ignored_told.add(warning)
                 self.show(warning, types.MessageType.Warning)
             self._settle()
+        self.folders.start()
         if self.completion.enabled:
             # The first key should find the model warm.
             self.host.start()
@@ -261,6 +274,8 @@ class Server(LanguageServer):
     def _settle(self) -> None:
         completion = self._from_workspace.above(self._from_options.above(self._user.completion))
         self.completion = msgspec.structs.replace(completion, enabled=completion.enabled and self._usable)
+        self.context = self._from_workspace.narrowing(self._from_options.narrowing(self._user.context))
+        self.folders.reconfigured()
         self.status.changed()
 
     # --------------------------------------------------------------------------------------- what the client sees
@@ -294,13 +309,18 @@ class Server(LanguageServer):
     def show(self, message: str, kind: types.MessageType) -> None:
         self.protocol.notify_plain(types.WINDOW_SHOW_MESSAGE, {"type": kind.value, "message": message})
 
+    def log_message(self, message: str) -> None:
+        """To the client's log: nothing that someone who types must see at once."""
+        note = {"type": types.MessageType.Log.value, "message": message}
+        self.protocol.notify_plain(types.WINDOW_LOG_MESSAGE, note)
+
     def record(self, moment: Moment) -> None:
         """A moment in the life of a suggestion; kept on this machine, without code."""
         self._ledger.add(moment)
 
-    def _work_done(self) -> WorkDone:
+    def _work_done(self, title: str = "Slipstream") -> WorkDone:
         window = self.client_capabilities.window
-        return WorkDone(self.protocol, "Slipstream", supported=bool(window and window.work_done_progress))
+        return WorkDone(self.protocol, title, supported=bool(window and window.work_done_progress))
 
     def _connect(self) -> Any:
         from copilot.client.host import HostClient

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from copilot.config.settings import CompletionSettings
+from copilot.config.settings import CompletionSettings, ContextSettings
 
 SECTION = "slipstream"
 
@@ -24,24 +24,41 @@ KNOWN: Mapping[str, str] = MappingProxyType(
         "candidates": "candidates",
         "comments": "comments",
         "prefetch": "prefetch",
+        "snippetTokens": "snippet_tokens",
+        "index": "index",
+        "exclude": "exclude",
     }
 )
-"""An editor's name for a setting, and the field of :class:`CompletionSettings` that it replaces."""
+"""An editor's name for a setting, and the field of :class:`CompletionSettings` or :class:`ContextSettings` that it is
+for."""
 
-_TYPES = {field.name: field.type for field in msgspec.structs.fields(CompletionSettings)}
+_CONTEXT = frozenset(ContextSettings.__struct_fields__)
+_TYPES = {
+    field.name: field.type for table in (CompletionSettings, ContextSettings) for field in msgspec.structs.fields(table)
+}
 # Names are shown as they came, and must not become a message of their own.
 _SHOWN_NAME_LENGTH = 40
 
 
 class EditorSettings(NamedTuple):
-    """``given``: fields of :class:`CompletionSettings`. ``ignored``: one phrase for each setting that was wrong."""
+    """``given``: fields of both tables. ``ignored``: one phrase for each setting that was wrong."""
 
     given: Mapping[str, Any] = MappingProxyType({})
     ignored: tuple[str, ...] = ()
 
     def above(self, base: CompletionSettings) -> CompletionSettings:
-        """``base`` with what the editor gave in its place."""
-        return msgspec.structs.replace(base, **self.given)
+        """``base`` with what the editor gave in its place. Of other files the model sees no more for it, only less."""
+        given = {name: value for name, value in self.given.items() if name not in _CONTEXT}
+        if "snippet_tokens" in given:
+            given["snippet_tokens"] = min(given["snippet_tokens"], base.snippet_tokens)
+        return msgspec.structs.replace(base, **given)
+
+    def narrowing(self, base: ContextSettings) -> ContextSettings:
+        """``base`` with what the editor leaves out as well."""
+        return ContextSettings(
+            index=base.index and self.given.get("index", True),
+            exclude=tuple(dict.fromkeys((*base.exclude, *self.given.get("exclude", ())))),
+        )
 
     @property
     def warning(self) -> str:

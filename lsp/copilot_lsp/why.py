@@ -1,9 +1,12 @@
 """``slipstream/why``: what a suggestion was made of and how long it took, for people who wonder. No I/O."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from copilot.completion.run import Kind
 from copilot.completion.traces import Trace
+from copilot.serve.api import PromptData, PromptPiece
 from copilot_lsp.messages import Json, Wire
 
 REQUEST = "slipstream/why"
@@ -23,7 +26,11 @@ class WhyParams(Wire, frozen=True):
 
 
 class Part(Wire, frozen=True, kw_only=True):
-    """A piece of the prompt. Lines are counted from 1, the last one included; ``origin`` is a path."""
+    """A piece of the prompt. Lines are counted from 1, the last one included; ``origin`` is a path.
+
+    ``source`` and ``score``: which retriever found a snippet, and how well it fits. ``tokens``: as the model counts
+    them; ``kept``: how many of them it was shown.
+    """
 
     part: str
     reason: str
@@ -31,16 +38,23 @@ class Part(Wire, frozen=True, kw_only=True):
     origin: str | None = None
     first_line: int | None = None
     last_line: int | None = None
+    source: str | None = None
+    score: float | None = None
+    tokens: int | None = None
+    kept: int | None = None
 
     @property
     def characters(self) -> int:
         return len(self.text)
 
 
-def explain(id: str, trace: Trace) -> Json:
-    """The answer, as ``docs/language-server.md`` has it. Times in milliseconds."""
+def explain(id: str, trace: Trace, prompt: PromptData | None = None) -> Json:
+    """The answer, as ``docs/language-server.md`` has it. Times in milliseconds.
+
+    ``prompt``: the same question as the host's tokenizer has it, where there is a host.
+    """
     stats, origin = trace.stats, trace.origin
-    parts = parts_of(trace)
+    parts = counted(parts_of(trace), prompt)
     return {
         "id": id,
         "model": trace.model,
@@ -69,6 +83,8 @@ def parts_of(trace: Trace) -> list[Part]:
             first_line=snippet.start_line,
             last_line=snippet.end_line,
             text=snippet.text,
+            source=snippet.source or None,
+            score=round(snippet.score, 3) if snippet.source else None,
         )
         for snippet in request.snippets
     ]
@@ -85,12 +101,28 @@ def parts_of(trace: Trace) -> list[Part]:
     return parts
 
 
+def counted(parts: Sequence[Part], prompt: PromptData | None) -> list[Part]:
+    """``parts`` with their tokens. A prompt names its pieces as they are named here; those between are the format's."""
+    if prompt is None:
+        return list(parts)
+    by_name: dict[str, list[PromptPiece]] = {}
+    for piece in prompt.pieces:
+        if not piece.control:
+            by_name.setdefault(piece.name, []).append(piece)
+    found = []
+    for part in parts:
+        pieces = by_name.get(part.part)
+        counts = pieces.pop(0) if pieces else None
+        found.append(part if counts is None else msgspec.structs.replace(part, tokens=counts.tokens, kept=counts.kept))
+    return found
+
+
 def layout_of(trace: Trace) -> str:
     """The order of the prompt's parts, as the host named it, else as it was asked to use."""
     return trace.layout or trace.origin.request.layout or ""
 
 
-def markdown(trace: Trace, parts: list[Part]) -> str:
+def markdown(trace: Trace, parts: Sequence[Part]) -> str:
     """All of it, ready to show."""
     stats = trace.stats
     lines = [
@@ -104,16 +136,27 @@ def markdown(trace: Trace, parts: list[Part]) -> str:
     if stats.generated_tokens:
         lines.append(f"- Answer: {stats.generated_tokens} tokens{_times(trace)}")
     lines += [f"- Left out to keep the time budget: {phrase}" for phrase in trace.origin.gave_up]
-    lines += ["", "| part | where | lines | characters | why |", "| --- | --- | --- | --- | --- |"]
+    lines += [
+        "",
+        "| part | where | lines | characters | tokens | score | why |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
     lines += [
         f"| {part.part} | {_cell(part.origin or 'this document')} | {part.first_line} to {part.last_line} "
-        f"| {part.characters} | {_cell(part.reason)} |"
+        f"| {part.characters} | {_tokens(part)} | {'' if part.score is None else f'{part.score:.2f}'} "
+        f"| {_cell(part.reason)} |"
         for part in parts
     ]
     for part in parts:
         fence = _fence(part.text)
         lines += ["", f"## {part.part}", "", fence, part.text.removesuffix("\n"), fence]
     return "\n".join(lines) + "\n"
+
+
+def _tokens(part: Part) -> str:
+    if part.tokens is None:
+        return ""
+    return f"{part.tokens}" if part.kept in {None, part.tokens} else f"{part.kept} of {part.tokens}"
 
 
 def _times(trace: Trace) -> str:

@@ -15,7 +15,17 @@ import msgspec
 
 from copilot import paths
 from copilot.config.settings import Settings
-from copilot.serve.api import DoneData, ErrorData, HostState, HostStatus, ProgressData, StartData, TokenData
+from copilot.serve.api import (
+    DoneData,
+    ErrorData,
+    HostState,
+    HostStatus,
+    ProgressData,
+    PromptData,
+    PromptPiece,
+    StartData,
+    TokenData,
+)
 
 ORDER = {"fresh_line": "spm", "line_end": "psm", "mid_line": "psm", "no_suffix": "prefix"}
 
@@ -138,6 +148,8 @@ class FakeHost:
                 return False
             asked.ended = "refused"
             self._reply(writer, 503, msgspec.json.encode(self.refuse))
+        elif (method, path) == ("POST", "/v1/infill/prompt"):
+            self._reply(writer, 200, msgspec.json.encode(_prompt(msgspec.json.decode(body))))
         elif (method, path) == ("POST", "/v1/chat/completions"):
             asked = Asked(msgspec.json.decode(body))
             self.asked_chat.append(asked)
@@ -217,6 +229,17 @@ class FakeHost:
             yield DoneData(
                 reason="stop", prompt_tokens=64, reused_tokens=16, generated_tokens=len(tokens), decode_ms=100.0
             )
+
+
+def _prompt(body: dict[str, Any]) -> PromptData:
+    """As a tokenizer of words would have it."""
+    texts = [("snippet", it["text"]) for it in body["snippets"]]
+    texts += [(name, body[name]) for name in ("prefix", "begun", "suffix") if body[name]]
+    pieces = [
+        PromptPiece(name=name, text=text, control=False, tokens=len(text.split()), kept=len(text.split()))
+        for name, text in texts
+    ]
+    return PromptData(pieces=tuple(pieces), limit=2048, answer=96)
 
 
 def _openai_error(error: ErrorData) -> dict[str, str]:

@@ -1,0 +1,164 @@
+"""What someone wants the model to see, or not to see, of a workspace: pins, bans, and files that are never shown.
+
+Kept in the user's own folder, by workspace; never in the workspace, whose files may come from anyone. Several editors
+and the window may write; whoever reads sees what was written last.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from copilot.errors import SlipstreamError
+
+MOST = 100
+"""Entries of each kind in one workspace."""
+
+_Path = Annotated[str, Meta(min_length=1, max_length=4096)]
+_Line = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
+class Pin(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines that are always shown. ``head``: the first of them, by which they are found again when they moved."""
+
+    path: _Path
+    first: _Line
+    last: _Line
+    head: str
+
+
+class Ban(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of code that is not shown: the one in ``path`` that begins with the line ``head``."""
+
+    path: _Path
+    head: str
+
+
+class Steering(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one workspace. ``never``: paths of files and folders that are never shown."""
+
+    pins: tuple[Pin, ...] = ()
+    bans: tuple[Ban, ...] = ()
+    never: tuple[_Path, ...] = ()
+
+    def hides(self, path: str) -> bool:
+        """Whether a file is never shown."""
+        return any(path == it or path.startswith(f"{it}/") for it in self.never)
+
+    def allows(self, path: str, text: str) -> bool:
+        """Whether ``text`` of a file may be shown."""
+        return not self.hides(path) and Ban(path=path, head=head_of(text)) not in self.bans
+
+    def with_pin(self, pin: Pin) -> "Steering":
+        """What is pinned is banned no more."""
+        pins = (*(it for it in self.pins if (it.path, it.head) != (pin.path, pin.head)), pin)
+        bans = tuple(it for it in self.bans if (it.path, it.head) != (pin.path, pin.head))
+        never = tuple(it for it in self.never if not (pin.path == it or pin.path.startswith(f"{it}/")))
+        return Steering(pins=pins[-MOST:], bans=bans, never=never)
+
+    def with_ban(self, ban: Ban) -> "Steering":
+        pins = tuple(it for it in self.pins if (it.path, it.head) != (ban.path, ban.head))
+        bans = (*(it for it in self.bans if it != ban), ban)
+        return Steering(pins=pins, bans=bans[-MOST:], never=self.never)
+
+    def with_never(self, path: str) -> "Steering":
+        kept = tuple(it for it in self.never if it != path and not it.startswith(f"{path}/"))
+        pins = tuple(it for it in self.pins if it.path != path and not it.path.startswith(f"{path}/"))
+        return Steering(pins=pins, bans=self.bans, never=(*kept, path)[-MOST:])
+
+    def without(self, path: str) -> "Steering":
+        """Nothing is said about ``path`` any more, nor about what lies below it."""
+
+        def other(it: str) -> bool:
+            return it != path and not it.startswith(f"{path}/")
+
+        return Steering(
+            pins=tuple(it for it in self.pins if other(it.path)),
+            bans=tuple(it for it in self.bans if other(it.path)),
+            never=tuple(it for it in self.never if other(it)),
+        )
+
+
+def head_of(text: str) -> str:
+    """The first line of ``text`` that says something, without its indentation."""
+    return next((stripped for line in text.split("\n") if (stripped := line.strip())), "")
+
+
+def place_of(pin: Pin, lines: Sequence[str]) -> tuple[int, int] | None:
+    """First and last line (from 1) of what was pinned, in a file of these ``lines``: nearest to where it was.
+
+    None where its first line is not there any more.
+    """
+    found = [at for at, line in enumerate(lines, 1) if line.strip() == pin.head]
+    if not found:
+        return None
+    first = min(found, key=lambda at: abs(at - pin.first))
+    return first, min(len(lines), first + pin.last - pin.first)
+
+
+class SteeringFile:
+    """The file of all workspaces. Reading it again costs a ``stat`` while nothing was written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp: tuple[int, int, int] | None = None
+        self._all: Mapping[str, Steering] = {}
+
+    def of(self, root: Path) -> Steering:
+        """What was said for ``root``; nothing where the file is not there or can't be read."""
+        return self._read().get(str(root), Steering())
+
+    def change(self, root: Path, how: Callable[[Steering], Steering]) -> Steering:
+        """Write ``how`` of what there is, and return it. Raises :class:`SlipstreamError` ``not_kept``."""
+        from filelock import FileLock, Timeout
+
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{self._path}.lock", timeout=5):
+                changed = how(self.of(root))
+                self._write({**self._read(), str(root): changed})
+        except (OSError, Timeout) as error:
+            raise SlipstreamError(
+                f"This could not be kept in {self._path}: {error}",
+                hint="Check that the folder can be written.",
+                code="not_kept",
+            ) from error
+        return changed
+
+    def _read(self) -> Mapping[str, Steering]:
+        try:
+            info = self._path.stat()
+        except OSError:
+            self._stamp, self._all = None, {}
+            return self._all
+        stamp = (info.st_ino, info.st_mtime_ns, info.st_size)
+        if stamp != self._stamp:
+            with contextlib.suppress(OSError):
+                data = self._path.read_bytes()
+                try:
+                    self._all = msgspec.json.decode(data, type=dict[str, Steering])
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    # Written by hand, or by a later version: put aside by the next change, not lost.
+                    with contextlib.suppress(OSError):
+                        self._path.replace(f"{self._path}.unreadable")
+                    self._all = {}
+                self._stamp = stamp
+        return self._all
+
+    def _write(self, every: Mapping[str, Steering]) -> None:
+        kept = {root: steering for root, steering in every.items() if steering != Steering()}
+        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(msgspec.json.format(msgspec.json.encode(kept), indent=1))
+                file.flush()
+                os.fsync(handle)
+            Path(name).replace(self._path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise

@@ -1,0 +1,191 @@
+"""The folders that the editor has open: what may be seen of each, and the index that is kept of it."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from copilot.safety.gate import Gate, Refusal, Refused
+from pygls.uris import to_fs_path
+
+from copilot.safety.sensitive import is_sensitive
+from copilot_lsp.progress import WorkDone
+
+if TYPE_CHECKING:
+    from copilot.index.handle import Handle
+    from copilot.index.state import IndexState
+
+    from copilot_lsp.server import Server
+
+log = logging.getLogger(__name__)
+
+_WORDS = {
+    Refusal.EXCLUDED: "a .copilotignore or the setting context.exclude leaves it out",
+    Refusal.SENSITIVE: "files of this name hold secrets",
+}
+
+
+class Folder:
+    """``root``: resolved. ``handle``: None where no index is kept."""
+
+    def __init__(self, root: Path, exclude: tuple[str, ...]) -> None:
+        self.root = root
+        self.exclude = exclude
+        self.gate = Gate(root, exclude=exclude)
+        self.handle: Handle | None = None
+        self.closing = False
+
+    def path_of(self, path: Path) -> str | None:
+        """As the index and the model have it; None for what is not below the folder."""
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) and path != self.root else None
+
+
+class Folders:
+    """``changed`` is called when the set of folders is another."""
+
+    def __init__(self, server: "Server", work_done: Callable[[str], WorkDone]) -> None:
+        self._server = server
+        self._work_done = work_done
+        self._folders: dict[Path, Folder] = {}
+        self._resolved: dict[str, Path | None] = {}
+        self._uris: tuple[str, ...] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._told: set[str] = set()
+        self._indexing = False
+
+    def __iter__(self) -> Iterator[Folder]:
+        self._sync()
+        return iter(self._folders.values())
+
+    def start(self) -> None:
+        """Keep an index of each folder from here on, where the settings want one."""
+        self._indexing = True
+        self._uris = None
+        self._sync()
+
+    async def close(self) -> None:
+        folders, self._folders = list(self._folders.values()), {}
+        for task in list(self._tasks):
+            task.cancel()
+        for folder in folders:
+            await self._leave(folder)
+
+    def reconfigured(self) -> None:
+        """The settings may exclude something else."""
+        self._uris = None
+
+    def of(self, uri: str) -> tuple[Folder, str] | None:
+        """The innermost folder that a document lies in, and its path there."""
+        path = self._path(uri)
+        if path is None:
+            return None
+        self._sync()
+        best = None
+        for folder in self._folders.values():
+            below = folder.path_of(path)
+            if below is not None and (best is None or len(folder.root.parts) > len(best[0].root.parts)):
+                best = folder, below
+        return best
+
+    def refuses(self, uri: str) -> str:
+        """Why a model must not see this document, in words; empty where it may.
+
+        What Git ignores may be completed, though no other document is shown it.
+        """
+        found = self.of(uri)
+        if found is None:
+            path = to_fs_path(uri) if uri.startswith("file:") else None
+            return _WORDS[Refusal.SENSITIVE] if path is not None and is_sensitive(Path(path).name) else ""
+        folder, path = found
+        try:
+            folder.gate.shown(path, "")
+        except Refused as refused:
+            return _WORDS.get(refused.reason, "")
+        return ""
+
+    def may_show(self, uri: str) -> tuple[Folder, str] | None:
+        """As :meth:`of`, for a document that others may be shown."""
+        found = self.of(uri)
+        return found if found is not None and found[0].gate.refusal(found[1]) is None else None
+
+    def saved(self, uri: str) -> None:
+        found = self.of(uri)
+        if found is not None and found[0].handle is not None:
+            found[0].handle.saved(found[1])
+
+    # ------------------------------------------------------------------------------------------------------- details
+
+    def _path(self, uri: str) -> Path | None:
+        if uri not in self._resolved:
+            if len(self._resolved) > 1000:
+                self._resolved.clear()
+            name = to_fs_path(uri) if uri.startswith("file:") else None
+            # The folder is resolved, the file is not: a link in a workspace is a file of its own, which is not read.
+            self._resolved[uri] = Path(name).parent.resolve() / Path(name).name if name else None
+        return self._resolved[uri]
+
+    def _sync(self) -> None:
+        """Follow what the editor has open."""
+        workspace = self._server.workspace
+        uris = tuple(workspace.folders) or ((workspace.root_uri,) if workspace.root_uri else ())
+        if uris == self._uris:
+            return
+        self._uris = uris
+        exclude = self._server.context.exclude
+        names = [to_fs_path(uri) for uri in uris if uri.startswith("file:")]
+        roots = {Path(name).resolve() for name in names if name}
+        for root in list(self._folders):
+            if root not in roots or self._folders[root].exclude != exclude:
+                self._in_background(self._leave(self._folders.pop(root)))
+        for root in roots - self._folders.keys():
+            self._folders[root] = Folder(root, exclude)
+        if self._indexing:
+            for folder in self._folders.values():
+                if folder.handle is None and self._server.context.index:
+                    self._keep_index(folder)
+        self._resolved.clear()
+
+    def _keep_index(self, folder: Folder) -> None:
+        home = Path.home()
+        if not folder.root.is_dir():
+            return
+        if folder.root == home or folder.root in home.parents:
+            self._say_once(
+                f"Slipstream keeps no index of {folder.root}: it holds far more than one project. "
+                "Open the project's own folder."
+            )
+            return
+        from copilot.index.handle import Handle
+
+        work_done = self._work_done("Slipstream: index")
+
+        def told(state: "IndexState") -> None:
+            if folder.closing:
+                return
+            if state.busy:
+                share = state.done / state.total if state.total else None
+                work_done.report(f"{state.done} of {state.total} files" if state.total else "Looking for files", share)
+            else:
+                work_done.end()
+            if state.notice:
+                self._say_once(f"Slipstream's index of {folder.root.name}: {state.notice}")
+
+        folder.handle = Handle(folder.root, exclude=folder.exclude, on_state=told)
+        self._in_background(folder.handle.start())
+
+    async def _leave(self, folder: Folder) -> None:
+        folder.closing = True
+        if folder.handle is not None:
+            await folder.handle.close()
+
+    def _say_once(self, message: str) -> None:
+        """In the client's log: nothing to be done about it at once."""
+        if message not in self._told:
+            self._told.add(message)
+            self._server.log_message(message)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

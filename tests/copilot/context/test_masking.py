@@ -1,0 +1,45 @@
+"""Secrets around the caret."""
+
+from copilot.context.frame import PREFIX, PSM, SPM, frame_at, request_in
+from copilot.context.masking import masked_around
+from copilot.context.request import InfillRequest
+from tests.copilot.safety.secret_samples import PEM
+from tests.spots import spot_in
+
+TOKEN = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+
+
+def asked(text: str, layout: str, prefix: int = 4000) -> InfillRequest:
+    spot = spot_in(text)
+    return request_in(frame_at(spot, layout, prefix_characters=prefix, suffix_characters=400), spot)
+
+
+def test_text_without_secrets_stays_as_it_is() -> None:
+    assert masked_around(["a"], "b\n", "c", "d") == ("b\n", "c", "d")
+
+
+def test_a_secret_is_masked_wherever_the_stretch_is_divided() -> None:
+    text = f"token = '{TOKEN}'\n"
+    whole = "".join(masked_around([], text, "", ""))
+    assert TOKEN not in whole
+    for at in range(len(text)):
+        for to in (at, (at + len(text)) // 2):
+            parts = masked_around([], text[:at], text[at:to], text[to:])
+            assert "".join(parts) == whole
+            assert [len(part) for part in parts] == [at, to - at, len(text) - to]
+
+
+def test_no_order_of_the_prompt_shows_it() -> None:
+    text = f"A = '{TOKEN}'\nx = ‸\nB = '{TOKEN}'\n"
+    for layout in (SPM, PSM, PREFIX):
+        request = asked(text, layout)
+        assert TOKEN[8:] not in f"{request.prefix}{request.begun}{request.suffix}"
+
+
+def test_a_key_that_begins_above_the_prompt_is_no_text_of_it() -> None:
+    key = PEM.splitlines()
+    text = "\n".join([*key, "x = ‸", ""])
+    request = asked(text, SPM, prefix=300)
+    assert request.prefix.startswith(("x", "-", "R", "P", "S", "K", "_")) or request.prefix
+    for line in key[1:-1]:
+        assert line not in request.prefix

@@ -1,0 +1,116 @@
+"""What someone pins, bans and never wants to see: by itself, and in its file."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from copilot.context.steering import MOST, Ban, Pin, Steering, SteeringFile, head_of, place_of
+from copilot.errors import SlipstreamError
+
+PIN = Pin(path="src/a.py", first=3, last=5, head="def f():")
+BAN = Ban(path="src/a.py", head="def f():")
+
+
+def test_nothing_is_said_at_first() -> None:
+    assert Steering().allows("a.py", "x = 1")
+
+
+def test_a_banned_piece_is_told_by_its_first_line() -> None:
+    steering = Steering().with_ban(BAN)
+    assert not steering.allows("src/a.py", "\n    def f():\n        return 1\n")
+    assert steering.allows("src/a.py", "def g(): ...")
+    assert steering.allows("src/b.py", "def f():")
+
+
+@pytest.mark.parametrize(
+    ("path", "hidden"),
+    [("src/a.py", True), ("src/sub/b.py", True), ("src", True), ("src2/a.py", False), ("lib/src/a.py", False)],
+)
+def test_a_folder_that_is_never_shown_hides_what_is_in_it(path: str, hidden: bool) -> None:
+    assert Steering().with_never("src").hides(path) == hidden
+    assert Steering().with_never("src").allows(path, "x") == (not hidden)
+
+
+def test_the_last_word_counts() -> None:
+    assert Steering().with_ban(BAN).with_pin(PIN) == Steering(pins=(PIN,))
+    assert Steering().with_pin(PIN).with_ban(BAN) == Steering(bans=(BAN,))
+    assert Steering().with_pin(PIN).with_never("src") == Steering(never=("src",))
+    assert Steering().with_never("src").with_pin(PIN) == Steering(pins=(PIN,))
+    assert Steering().with_never("src/a.py").with_never("src") == Steering(never=("src",))
+
+
+def test_a_word_about_a_path_can_be_taken_back() -> None:
+    other = Pin(path="b.py", first=1, last=1, head="x")
+    steering = Steering().with_pin(PIN).with_pin(other).with_ban(Ban(path="src/c.py", head="y"))
+    assert steering.without("src") == Steering(pins=(other,))
+
+
+def test_there_is_an_end_to_it() -> None:
+    steering = Steering()
+    for number in range(MOST + 3):
+        steering = steering.with_ban(Ban(path="a.py", head=str(number)))
+    assert len(steering.bans) == MOST
+    assert steering.bans[-1].head == str(MOST + 2)
+
+
+def test_a_pin_follows_its_text() -> None:
+    lines = ["import os", "", "", "x = 1", "def f():", "    a", "    b", "c"]
+    assert place_of(PIN, lines) == (5, 7)
+    assert place_of(PIN, lines[:6]) == (5, 6)
+    assert place_of(PIN, ["def g():"]) is None
+    twice = ["def f():", *[""] * 3, "def f():", "    a", "    b"]
+    assert place_of(PIN, twice) == (1, 3)
+
+
+def test_the_first_line_that_says_something() -> None:
+    assert head_of("\n\n   x = 1  \ny") == "x = 1"
+    assert head_of(" \n") == ""
+
+
+# ---------------------------------------------------------------------------------------------------------- the file
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "context.json"
+
+
+def test_what_one_writes_another_sees(file: Path, tmp_path: Path) -> None:
+    one, other = SteeringFile(file), SteeringFile(file)
+    assert other.of(tmp_path) == Steering()
+    one.change(tmp_path, lambda it: it.with_pin(PIN))
+    assert other.of(tmp_path) == Steering(pins=(PIN,))
+    other.change(tmp_path, lambda it: it.with_never("lib"))
+    assert one.of(tmp_path) == Steering(pins=(PIN,), never=("lib",))
+
+
+def test_workspaces_have_nothing_to_do_with_each_other(file: Path, tmp_path: Path) -> None:
+    steering = SteeringFile(file)
+    steering.change(tmp_path / "a", lambda it: it.with_pin(PIN))
+    assert steering.of(tmp_path / "b") == Steering()
+
+
+def test_only_its_owner_reads_it_and_what_says_nothing_is_not_kept(file: Path, tmp_path: Path) -> None:
+    steering = SteeringFile(file)
+    steering.change(tmp_path, lambda it: it.with_pin(PIN))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    steering.change(tmp_path, lambda it: Steering())
+    assert str(tmp_path) not in file.read_text(encoding="utf-8")
+
+
+def test_a_file_that_cannot_be_read_is_put_aside(file: Path, tmp_path: Path) -> None:
+    file.parent.mkdir()
+    file.write_text("{not json", encoding="utf-8")
+    steering = SteeringFile(file)
+    assert steering.of(tmp_path) == Steering()
+    steering.change(tmp_path, lambda it: it.with_pin(PIN))
+    assert SteeringFile(file).of(tmp_path) == Steering(pins=(PIN,))
+    assert (file.parent / "context.json.unreadable").read_text(encoding="utf-8") == "{not json"
+
+
+def test_where_it_cannot_be_written_one_is_told(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file where the folder should be", encoding="utf-8")
+    with pytest.raises(SlipstreamError) as caught:
+        SteeringFile(tmp_path / "state" / "context.json").change(tmp_path, lambda it: it.with_pin(PIN))
+    assert caught.value.code == "not_kept"
