@@ -62,5 +62,18 @@ def test_a_bare_name_that_two_files_have_is_no_citation() -> None:
 def test_citations_become_links_and_nothing_else_changes() -> None:
     text = "See app.py:2 and `util.py` but not [app.py](http://evil) or `x app.py`."
     assert linked(text, [APP, OTHER], "citation:") == (
-        "See [app.py:2](citation:0/2) and [`util.py`](citation:1/0) but not [app.py](http://evil) or `x app.py`."
+        "See [app.py:2](citation:0/2/2) and [`util.py`](citation:1/0/0) but not [app.py](http://evil) or `x app.py`."
     )
+
+
+def test_of_several_pieces_of_a_file_the_one_that_has_the_line_is_meant() -> None:
+    later = Attachment(
+        kind=AttachmentKind.SELECTION, label="app.py:40-60", text="z", path="src/app.py", uri="u", first=40, last=60
+    )
+    found = citations("app.py:45-50, src/app.py:4 and app.py", [PART, later])
+    assert [(it.attachment.first, it.line, it.last) for it in found] == [(40, 45, 50), (3, 4, 4), (3, 3, 9)]
+
+
+def test_a_remark_stands_behind_its_link() -> None:
+    text = linked("See app.py:2.", [APP], "citation:", remark=lambda it: f"line {it.line} changed")
+    assert text == "See [app.py:2](citation:0/2/2) *(line 2 changed)*."
