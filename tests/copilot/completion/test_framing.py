@@ -6,7 +6,7 @@ from copilot.completion.framing import Framing, ModelFacts, Prompt
 from copilot.completion.speed import Speed
 from copilot.config.settings import CompletionSettings
 from copilot.context.frame import PREFIX, PSM, SPM
-from copilot.context.request import CaretPlace
+from copilot.context.request import CaretPlace, Snippet
 from tests.spots import spot_in
 
 ORDER = ModelFacts({"fresh_line": SPM, "line_end": PSM, "mid_line": PSM, "no_suffix": PREFIX})
@@ -128,3 +128,104 @@ def test_before_the_model_is_known_the_host_chooses_the_order() -> None:
     assert planner.ahead(spot_in(SHORT), CaretPlace.FRESH_LINE).request.layout is None
     planner.configure(CompletionSettings(), ORDER)
     assert planner.ahead(spot_in(SHORT), CaretPlace.FRESH_LINE).request.layout == SPM
+
+
+# ---------------------------------------------------------------------------------------------- code of other files
+
+
+ONE = Snippet(path="lib/one.py", text="def one(a: int) -> int: ...")
+TWO = Snippet(path="lib/two.py", text="def two(b: str) -> str: ...")
+
+
+def test_snippets_are_in_the_first_prompt_that_has_to_be_made_anyway() -> None:
+    planner = framing(prefill=50_000)
+    planner.show([ONE])
+    assert fresh(planner, LONG).request.snippets == (ONE,)
+
+
+def test_while_someone_types_on_a_slow_machine_they_stay_what_they_are() -> None:
+    planner = framing()
+    planner.show([ONE])
+    ahead = planner.ahead(spot_in(LONG), CaretPlace.FRESH_LINE)
+    planner.warmed(ahead.request)
+    planner.show([ONE, TWO])
+    typed = fresh(planner, LONG.replace("‸", "x‸"))
+    assert typed.request.snippets == (ONE,)
+    assert typed.new_tokens <= 1
+
+
+def test_they_come_in_while_nobody_waits_and_the_old_prompt_serves_until_then() -> None:
+    planner = framing()
+    planner.show([ONE])
+    planner.warmed(planner.ahead(spot_in(LONG), CaretPlace.FRESH_LINE).request)
+    planner.show([ONE, TWO])
+    ahead = planner.ahead(spot_in(LONG), CaretPlace.FRESH_LINE)
+    assert ahead.request.snippets == (ONE, TWO)
+    assert fresh(planner, LONG.replace("‸", "x‸")).request.snippets == (ONE,)
+    planner.warmed(ahead.request)
+    now = fresh(planner, LONG.replace("‸", "xy‸"))
+    assert now.request.snippets == (ONE, TWO)
+    assert now.new_tokens <= 1
+
+
+def test_what_is_new_stands_behind_what_was_there_and_costs_only_what_follows() -> None:
+    planner = framing()
+    planner.show([ONE])
+    first = planner.ahead(spot_in(SHORT), CaretPlace.FRESH_LINE)
+    planner.warmed(first.request)
+    planner.show([ONE, TWO])
+    second = planner.ahead(spot_in(SHORT), CaretPlace.FRESH_LINE)
+    planner.show([TWO, ONE])
+    turned = planner.ahead(spot_in(SHORT), CaretPlace.FRESH_LINE)
+    assert second.new_tokens < turned.new_tokens
+
+
+def test_a_fast_engine_takes_them_at_once() -> None:
+    planner = framing(prefill=50_000)
+    planner.warmed(fresh(planner, LONG).request)
+    planner.show([ONE])
+    assert fresh(planner, LONG).request.snippets == (ONE,)
+
+
+def test_a_cold_place_on_a_slow_machine_goes_without_and_the_user_is_told() -> None:
+    planner = framing()
+    planner.show([Snippet(path="lib/one.py", text="def one(a: int) -> int: ...\n" * 30)])
+    prompt = fresh(planner, LONG)
+    assert prompt.request.snippets == ()
+    assert any(phrase.startswith("code of other files, of about 0 tokens") for phrase in prompt.gave_up)
+
+
+def test_a_jump_within_the_file_keeps_what_is_warm() -> None:
+    planner = framing()
+    planner.show([ONE])
+    planner.warmed(planner.ahead(spot_in(LONG), CaretPlace.FRESH_LINE).request)
+    elsewhere = "value = compute(2)\n" * 150 + "y = ‸\n" + LONG.replace("‸", "")
+    near = planner.plan(spot_in(elsewhere), CaretPlace.LINE_END, BUDGET)
+    assert near.request.snippets == (ONE,)
+
+
+def test_a_retry_without_a_suffix_keeps_them() -> None:
+    planner = framing(prefill=50_000)
+    planner.show([ONE])
+    planner.warmed(fresh(planner, LONG).request)
+    assert planner.retry(spot_in(LONG), BUDGET).request.snippets == (ONE,)
+
+
+def test_what_someone_bans_is_in_no_prompt_from_then_on() -> None:
+    planner = framing()
+    planner.show([ONE, TWO])
+    planner.warmed(planner.ahead(spot_in(LONG), CaretPlace.FRESH_LINE).request)
+    assert planner.show([TWO], at_once=True)
+    for prompt in (
+        fresh(planner, LONG),
+        planner.ahead(spot_in(LONG), CaretPlace.FRESH_LINE),
+        planner.retry(spot_in(LONG), BUDGET),
+    ):
+        assert ONE not in prompt.request.snippets
+
+
+def test_the_same_snippets_once_more_are_no_news() -> None:
+    planner = framing()
+    assert planner.show([ONE])
+    assert not planner.show([ONE])
+    assert planner.show([])

@@ -11,7 +11,7 @@ from copilot.completion.moment import Outcome
 from copilot.completion.session import ORPHANED, READING, Session
 from copilot.completion.speed import Speed
 from copilot.config.settings import CompletionSettings
-from copilot.context.request import CaretPlace
+from copilot.context.request import CaretPlace, Snippet
 from copilot.serve.api import Lane, ProgressData
 from copilot.text.document import Change, Document
 from copilot.text.position import Position, PositionEncoding, Range
@@ -717,3 +717,67 @@ def test_a_line_where_a_second_try_came_to_nothing_gets_no_more_of_them() -> Non
     desk.type("\n    ")
     desk.end()
     assert [start.body.layout for start in desk.started][3:] == ["spm", "prefix"]
+
+
+# ---------------------------------------------------------------------------------------------- code of other files
+
+
+ONE = Snippet(path="lib/one.py", text="def one(a: int) -> int: ...\n" * 6)
+TWO = Snippet(path="lib/two.py", text="def two(b: str) -> str: ...\n" * 6)
+
+
+def test_the_model_is_shown_code_of_other_files() -> None:
+    desk = Desk(FRESH)
+    desk.do(desk.session.show([ONE], desk.now))
+    desk.ask()
+    assert desk.started[0].body.snippets == (ONE,)
+
+
+def test_a_prefill_that_is_out_of_date_is_replaced() -> None:
+    desk = Desk("value = compute(1)\n" * 20 + FRESH)
+    desk.do(desk.session.moved(desk.spot, desk.now))
+    assert desk.started[0].body.max_tokens == 0
+    desk.do(desk.session.show([ONE], desk.now))
+    assert desk.stopped == [desk.started[0].generation]
+    assert desk.started[1].body.snippets == (ONE,)
+
+
+def test_what_comes_while_someone_waits_disturbs_nothing() -> None:
+    desk = Desk(FRESH)
+    desk.ask()
+    assert desk.do(desk.session.show([ONE], desk.now)) == []
+    assert texts(desk.engine("for item in items:\n        count(")) == [["for item in items:"]]
+
+
+def test_what_comes_later_is_prefilled_while_the_caret_rests() -> None:
+    desk = Desk(FRESH, prefetch=False)
+    desk.ask()
+    desk.engine("for item in items:\n        count(")
+    desk.end()
+    desk.do(desk.session.show([ONE], desk.now))
+    desk.wait(2.0)
+    assert desk.started[-1].body.lane is Lane.BACKGROUND
+    assert desk.started[-1].body.snippets == (ONE,)
+
+
+def test_what_was_made_of_banned_code_is_not_shown_again() -> None:
+    desk = Desk(FRESH)
+    desk.do(desk.session.show([ONE, TWO], desk.now))
+    desk.ask()
+    desk.engine("one(1)\n")
+    desk.end()
+    assert texts(desk.ask()) == [["one(1)"]]
+    stopped = desk.do(desk.session.show([TWO], desk.now, at_once=True))
+    assert [action.generation for action in stopped if isinstance(action, Stop)] == []
+    desk.now += 1
+    assert texts(desk.ask()) == []
+    assert desk.started[-1].body.snippets == (TWO,)
+
+
+def test_a_ban_stops_what_is_being_made_and_answers_who_waits() -> None:
+    desk = Desk(FRESH)
+    desk.do(desk.session.show([ONE], desk.now))
+    desk.ask()
+    actions = desk.do(desk.session.show([], desk.now, at_once=True))
+    assert texts(actions) == [None]
+    assert desk.stopped == [desk.started[0].generation]
