@@ -1,7 +1,7 @@
 """From a conversation to the messages for the model: what goes in, and what is dropped first. No I/O.
 
 In this order things give way: attachments of earlier questions (oldest first), the oldest exchanges, then what is
-attached to the question itself is shortened. What the user wrote last always stays whole.
+attached to the question itself is shortened. What the user wrote last always stays whole. Secrets are masked.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from copilot.chat.attachments import rendered
 from copilot.chat.history import Summary
+from copilot.chat.masking import without_secrets
 from copilot.chat.question import Turn
 from copilot.chat.segments import without_thoughts
 from copilot.chat.thread import Message, MessageState
@@ -81,6 +82,7 @@ def plan(
     order += ["parts of what is attached now"] if question.attachments else []
     turns = conversation(asked, *[turn for exchange in chosen for turn in exchange])
     turns[0]["content"] += system
+    turns = without_secrets(turns)
     return Planned(turns, room - left, room, tuple(order), tuple(dropped))
 
 

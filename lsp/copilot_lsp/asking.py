@@ -11,7 +11,8 @@ from copilot.safety.invisible import without_invisible
 from copilot_lsp.host import HostLink
 
 if TYPE_CHECKING:
-    from copilot.chat.question import Question
+    from copilot.chat.masking import Masking
+    from copilot.chat.question import Question, Turn
     from copilot.client.host import ChatPiece, HostClient
 
 _UNKNOWN_CONTEXT = 4096
@@ -42,8 +43,12 @@ class Answer:
         return self.finish != "length"
 
 
-async def asked(link: HostLink, question: "Question", came: Callable[[str], None]) -> Answer:
+async def asked(
+    link: HostLink, question: "Question", came: Callable[[str], None], masking: "Masking"
+) -> Answer:
     """The model's answer; ``came`` is told each piece. Being cancelled stops the model.
+
+    Secrets in the question are masked, here for all of them; ``masking`` knows them afterwards.
 
     A host that left is replaced once, and a prompt that is too long is made shorter. Raises ``SlipstreamError``.
     """
@@ -56,7 +61,7 @@ async def asked(link: HostLink, question: "Question", came: Callable[[str], None
     lost = False
     while True:
         answer = Answer(model=status.model if status is not None else None)
-        turns = await asyncio.to_thread(question.turns, room)
+        turns = await asyncio.to_thread(_turns, question, room, masking)
         try:
             await _read(client.chat_pieces(turns, max_tokens=most_tokens), answer, came)
         except SlipstreamError as error:
@@ -73,6 +78,10 @@ async def asked(link: HostLink, question: "Question", came: Callable[[str], None
         else:
             link.answered()
             return answer
+
+
+def _turns(question: "Question", room: int, masking: "Masking") -> "list[Turn]":
+    return masking.turns(question.turns(room))
 
 
 async def _read(pieces: "AsyncGenerator[ChatPiece]", answer: Answer, came: Callable[[str], None]) -> None:

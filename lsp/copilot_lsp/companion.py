@@ -318,6 +318,7 @@ class Companion:
 
     async def _proposed(self, letter: exchange.Propose) -> exchange.Review:
         from copilot.chat.applying import applied
+        from copilot.chat.masking import with_secrets_of
         from copilot.chat.place import Place
 
         document = self._server.documents.get(letter.uri or self._here())
@@ -327,7 +328,8 @@ class Companion:
             encoding = self._server.documents.encoding
             place = Place(document, document.split_at(span.start, encoding), document.split_at(span.end, encoding))
             selection = place.lines
-        proposal = await asyncio.to_thread(applied, document, letter.code, selection)
+        code = await asyncio.to_thread(with_secrets_of, document.text, letter.code)
+        proposal = await asyncio.to_thread(applied, document, code, selection)
         return self.offer(proposal, f"Change {(self._server.shown_path(document.uri) or '').rpartition('/')[2]}")
 
     async def _apply(self, letter: exchange.Apply) -> None:

@@ -30,6 +30,7 @@ from copilot_lsp.streams import StreamNotes
 
 if TYPE_CHECKING:
     from copilot.chat.attachments import Attachment
+    from copilot.chat.masking import Masking
     from copilot.chat.proposal import Proposal
     from copilot.chat.question import Outcome, Question
     from copilot_lsp.edits import EditAbilities
@@ -41,6 +42,9 @@ _REQUEST_FAILED = -32803
 """LSP 3.17, ``LSPErrorCodes.RequestFailed``."""
 
 _MOST_CHOICES = 3
+_SECRETS = (
+    "The code holds secrets that the model was not shown and that look alike, so its change can't be put together again."
+)
 _NO_CREATING = "This editor creates no files for a server, so the change is only shown."
 
 
@@ -202,8 +206,11 @@ class Tasks:
 
         chosen = about.params.name if about.task is Task.RENAME else None
         if chosen is None:
-            answer = await asked(self._server.host, question, came)
-            outcome = await asyncio.to_thread(question.read, "".join(answer.raw), whole=answer.whole)
+            from copilot.chat.masking import Masking
+
+            masking = Masking()
+            answer = await asked(self._server.host, question, came, masking)
+            outcome = await asyncio.to_thread(_read, question, answer, masking)
         else:
             answer = Answer()
             outcome = await asyncio.to_thread(_renamed, question, chosen)
@@ -323,6 +330,15 @@ class Tasks:
         from copilot_lsp.edits import EditAbilities
 
         return EditAbilities.of(self._server.client_capabilities)
+
+
+def _read(question: "Question", answer: Answer, masking: "Masking") -> "Outcome":
+    """What the answer comes to, with the secrets that the model was not shown."""
+    raw = "".join(answer.raw)
+    outcome = question.read(masking.restored(raw), whole=answer.whole)
+    if outcome.proposal is not None and masking.left_in(raw):
+        return outcome._replace(proposal=None, note=_SECRETS)
+    return outcome
 
 
 def _renamed(question: "Question", name: str) -> "Outcome":
