@@ -104,7 +104,7 @@ def _take_all(folder: Path, home: Path) -> None:  # noqa: PLR0915 - one picture 
 
         until(lambda: window._status is not None)
         take("empty")
-        window.composer.attach(Workspace(project).file("store.py"))
+        window.composer.attach(Workspace.of(project).file("store.py"))
         window.composer.fill("Why is read_json slow?", window.composer.attachments)
         engine.step_seconds = 0.02
         window.ask()

@@ -78,6 +78,12 @@ def steering_file() -> Path:
     return (home or platformdirs.user_state_path(APP, appauthor=False)) / "context.json"
 
 
+def trust_file() -> Path:
+    """Which rules files of workspaces are trusted, by the hash of their content."""
+    home = _home()
+    return (home or platformdirs.user_state_path(APP, appauthor=False)) / "trust.json"
+
+
 def window_file() -> Path:
     """Where the companion window was, and how it looks."""
     home = _home()

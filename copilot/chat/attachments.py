@@ -100,7 +100,7 @@ def _heading(attachment: Attachment) -> str:
 
 
 class Citation(NamedTuple):
-    """Where in a text the place of a file is named, and which: lines ``line`` to ``last``, or 0 for what was attached."""
+    """Where in a text the place of a file is named, and which: lines ``line`` to ``last``, 0 for a file as a whole."""
 
     start: int
     end: int

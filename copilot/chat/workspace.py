@@ -1,31 +1,33 @@
 """The files of a workspace as someone names them in a question: ``@file``, ``@folder``, ``@symbol``, ``@diff``.
 
-Reads the disk, so it belongs in a thread. Only regular text files inside the folder are read, of a size that a model
-could see; a link that leads out of it leads nowhere.
+Reads the disk, so it belongs in a thread. All of it comes through the gate: what is ignored, excluded, no text or
+likely to hold secrets is neither offered nor attached. Where there is an index, names are looked up in it.
 """
 
-import os
-import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from copilot.chat.attachments import Attachment, AttachmentKind, file_attachment
-from copilot.chat.git import git
+from copilot.chat.attachments import Attachment, AttachmentKind, text_digest
 from copilot.chat.staged import uncommitted_diff
 from copilot.errors import SlipstreamError
+from copilot.safety.gate import Gate, Refused
 from copilot.syntax.grammar import LANGUAGES
-from copilot.syntax.source import Source
 from copilot.text.languages import language_of
 from copilot.text.line_ends import to_newlines
 
-MOST_BYTES = 1_000_000
+if TYPE_CHECKING:
+    from copilot.index.reader import Reader
+    from copilot.syntax.outline import Symbol as Outlined
+
 MOST_FILES = 20_000
 _MOST_IN_FOLDER = 20
 _MOST_FOLDER_CHARACTERS = 60_000
-_MOST_LISTED_BYTES = 4_000_000
-_NOT_ENTERED = frozenset({"node_modules", "__pycache__", "venv", "target", "build", "dist"})
+_NO_NAMES = frozenset({"json", "jsonc", "css"})
+
+Shown = Callable[[str], str | None]
+"""The text of a path as an editor shows it, None where it doesn't."""
 
 
 class Symbol(NamedTuple):
@@ -38,125 +40,174 @@ class Symbol(NamedTuple):
 
 
 class Workspace:
-    def __init__(self, root: Path) -> None:
-        self.root = root.resolve()
+    """``index``: of the same root; ``shown``: what is open wins over the disk."""
 
-    def files(self) -> list[str]:
-        """Relative paths: what Git tracks or would, else what lies there, without hidden and built folders."""
-        try:
-            listed = git(
-                self.root,
-                *("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"),
-                most_bytes=_MOST_LISTED_BYTES,
-            )
-        except SlipstreamError:
-            return sorted(self._walked())
-        return sorted(name for name in listed.split("\0")[:MOST_FILES] if name and "\n" not in name)
+    def __init__(self, gate: Gate, index: "Reader | None" = None, shown: Shown = lambda path: None) -> None:
+        self.gate = gate
+        self.index = index
+        self._shown = shown
 
-    def _walked(self) -> Iterator[str]:
-        count = 0
-        for folder, folders, names in os.walk(self.root):
-            folders[:] = [it for it in folders if not it.startswith(".") and it not in _NOT_ENTERED]
-            for name in names:
-                if name.startswith(".") or "\n" in name:
-                    continue
-                yield (Path(folder) / name).relative_to(self.root).as_posix()
-                count += 1
-                if count >= MOST_FILES:
-                    return
+    @classmethod
+    def of(cls, root: Path, exclude: Sequence[str] = (), shown: Shown = lambda path: None) -> "Workspace":
+        """With the index of ``root`` where there is one. ``exclude``: patterns of the user's."""
+        from copilot.index.reader import Reader
+
+        gate = Gate(root, exclude=exclude)
+        return cls(gate, Reader.of(gate.root, gate), shown)
+
+    def close(self) -> None:
+        if self.index is not None:
+            self.index.close()
+
+    @property
+    def root(self) -> Path:
+        return self.gate.root
+
+    @property
+    def indexed(self) -> bool:
+        return self.index is not None and self.index.generation > 0
+
+    def allows(self, path: str) -> bool:
+        """Whether it may be named at all; what was indexed may have been excluded since."""
+        return self.gate.refusal(path) is None
+
+    def allows_folder(self, path: str) -> bool:
+        return self.gate.refusal(path, is_folder=True) is None
+
+    # ------------------------------------------------------------------------------------------ what there is
+
+    def files(self, letters: str = "") -> list[str]:
+        """Relative paths, sorted; from an index those that hold the first of ``letters``."""
+        if self.index is not None and self.index.generation > 0:
+            return sorted(self.index.paths(letters[:1] or ".", MOST_FILES))
+        return sorted(path for path in self._walked() if "\n" not in path)
+
+    def _walked(self) -> list[str]:
+        paths = []
+        for found in self.gate.walk():
+            paths.append(found.path)
+            if len(paths) >= MOST_FILES:
+                break
+        return paths
 
     def folders(self, files: Sequence[str]) -> list[str]:
         found = {str(parent) for name in files for parent in PurePosixPath(name).parents}
         return sorted(found - {"."})
 
-    def symbols(self, files: Sequence[str], name: str, seconds: float = 1.5) -> list[Symbol]:
-        """Definitions whose name begins with ``name``, of as many files as can be read in ``seconds``."""
+    def symbols(self, name: str, seconds: float = 1.5) -> list[Symbol]:
+        """Definitions whose name holds ``name``, those that begin so first; without an index of as many files as can
+        be read in ``seconds``, and only those that begin so.
+        """
+        if self.index is not None and self.index.generation > 0:
+            rows = self.index.named(name, 50)
+            return [Symbol(it.name, it.path, it.first, it.last) for it in rows if self.allows(it.path)]
         until = time.monotonic() + seconds
         found: list[Symbol] = []
         wanted = name.lower()
-        for path in files:
+        for path in self.files():
             if time.monotonic() > until or len(found) >= 50:
                 break
-            language = language_of(PurePosixPath(path))
-            if language not in LANGUAGES or language in {"json", "jsonc", "css"}:
+            if language_of(PurePosixPath(path)) not in LANGUAGES - _NO_NAMES:
                 continue
             try:
-                text = self._text(path)
-            except SlipstreamError:
+                text = self.text(path)
+            except Refused:
                 continue
             # Parsing costs a hundred times what looking does.
-            if wanted in text.lower() and (source := Source.of(text, language)) is not None:
+            if wanted in text.lower():
                 found += [
-                    Symbol(it.name, path, text.count("\n", 0, it.start) + 1, text.count("\n", 0, it.end) + 1)
-                    for it in source.definitions
+                    Symbol(it.name, path, it.first, it.last)
+                    for it in _outlined(path, text)
                     if it.name.lower().startswith(wanted)
                 ]
         return sorted(found, key=lambda it: (it.name.lower() != wanted, len(it.name), it.path))
 
-    def file(self, path: str) -> Attachment:
-        """Raises :class:`SlipstreamError` ``no_file`` or ``no_text``."""
-        text = self._text(path)
-        return file_attachment(path, (self.root / path).as_uri(), language_of(PurePosixPath(path)), text)
+    # ------------------------------------------------------------------------------------ what can be attached
 
-    def symbol(self, symbol: Symbol) -> Attachment:
-        whole = self.file(symbol.path)
-        lines = whole.text.split("\n")[symbol.first - 1 : symbol.last]
+    def text(self, path: str) -> str:
+        """As an editor shows it, or as it lies on the disk; secrets masked. Raises :class:`Refused`."""
+        shown = self._shown(path)
+        if shown is None:
+            return self.gate.read(path).text
+        if (refusal := self.gate.refusal(path)) is not None:
+            # An open file is refused as one on the disk is: it was named, not looked at.
+            raise Refused(path, refusal)
+        return to_newlines(self.gate.shown(path, shown))
+
+    def file(self, path: str) -> Attachment:
+        """Raises :class:`Refused`."""
+        text = self.text(path)
         return Attachment(
-            kind=AttachmentKind.SYMBOL,
-            label=symbol.name,
-            text="\n".join(lines),
-            path=symbol.path,
-            uri=whole.uri,
-            language=whole.language,
-            first=symbol.first,
-            last=symbol.last,
+            kind=AttachmentKind.FILE,
+            label=path.rpartition("/")[2],
+            text=text,
+            path=path,
+            uri=self._uri(path),
+            language=language_of(PurePosixPath(path)),
+            digest=text_digest(text),
         )
 
-    def folder(self, folder: str, files: Sequence[str]) -> Attachment:
+    def symbol(self, symbol: Symbol) -> Attachment:
+        """Where it stands now: the nearest of its name to where it was."""
+        text = self.text(symbol.path)
+        named = [it for it in _outlined(symbol.path, text) if it.name == symbol.name]
+        now = min(named, key=lambda it: abs(it.first - symbol.first), default=None)
+        first, last = (now.first, now.last) if now is not None else (symbol.first, symbol.last)
+        return self._piece(symbol.path, text, first, last, name=symbol.name)
+
+    def lines(self, path: str, first: int, last: int, *, reason: str = "") -> Attachment:
+        """These lines as they are now, as far as the file has them."""
+        return self._piece(path, self.text(path), first, last, reason=reason)
+
+    def _piece(self, path: str, text: str, first: int, last: int, *, name: str = "", reason: str = "") -> Attachment:
+        lines = text.split("\n")
+        last = max(1, min(last, len(lines)))
+        first = max(1, min(first, last))
+        return Attachment(
+            kind=AttachmentKind.SYMBOL if name else AttachmentKind.SELECTION,
+            label=name or f"{path.rpartition('/')[2]}:{first}-{last}",
+            text="\n".join(lines[first - 1 : last]),
+            path=path,
+            uri=self._uri(path),
+            language=language_of(PurePosixPath(path)),
+            first=first,
+            last=last,
+            digest=text_digest(text),
+            reason=reason,
+        )
+
+    def folder(self, folder: str) -> Attachment:
         """The list of its files, and the beginning of as many of them as there is room for."""
-        inside = [name for name in files if PurePosixPath(name).is_relative_to(folder)]
+        folder = folder.strip("/")
+        inside = [name for name in self._walked() if PurePosixPath(name).is_relative_to(folder)]
+        inside.sort()
         parts = ["\n".join(inside[:500])]
         room = _MOST_FOLDER_CHARACTERS
         for name in inside[:_MOST_IN_FOLDER]:
             try:
-                text = self._text(name)
-            except SlipstreamError:
+                text = self.text(name)
+            except Refused:
                 continue
             if len(text) > room:
                 break
             room -= len(text)
             parts.append(f"--- {name} ---\n{text}")
         if not inside:
-            raise SlipstreamError(f"There is no file in {folder}.", code="no_file")
+            raise SlipstreamError(f"There is no file in {folder} that may be read.", code="no_file")
         return Attachment(kind=AttachmentKind.FOLDER, label=f"{folder}/", text="\n\n".join(parts), path=folder)
 
     def diff(self) -> Attachment:
         """Raises :class:`SlipstreamError` ``nothing_changed``, ``no_repository`` or another of Git's."""
         return Attachment(
-            kind=AttachmentKind.DIFF, label="uncommitted changes", text=uncommitted_diff(self.root), language="diff"
+            kind=AttachmentKind.DIFF, label="uncommitted changes", text=uncommitted_diff(self.gate), language="diff"
         )
 
-    def _text(self, path: str) -> str:
-        file = self.root / path
-        try:
-            if not file.resolve().is_relative_to(self.root):
-                raise SlipstreamError(f"{path} leads out of the workspace.", code="no_file")
-            descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb") as opened:
-                info = os.fstat(descriptor)
-                # A pipe or a device would never end.
-                if not stat.S_ISREG(info.st_mode) or info.st_size > MOST_BYTES:
-                    raise _no_text(path)
-                data = opened.read(MOST_BYTES + 1)
-        except OSError as error:
-            raise SlipstreamError(f"{path} cannot be read: {error.strerror}.", code="no_file") from error
-        if b"\0" in data:
-            raise _no_text(path)
-        try:
-            return to_newlines(data.decode("utf-8-sig"))
-        except UnicodeDecodeError:
-            raise _no_text(path) from None
+    def _uri(self, path: str) -> str:
+        return (self.root / path).as_uri()
 
 
-def _no_text(path: str) -> SlipstreamError:
-    return SlipstreamError(f"{path} is no text file of at most {MOST_BYTES // 1_000_000} MB.", code="no_text")
+def _outlined(path: str, text: str) -> "tuple[Outlined, ...]":
+    from copilot.syntax.outline import outline
+
+    found = outline(text, language_of(PurePosixPath(path)))
+    return found.symbols if found is not None else ()

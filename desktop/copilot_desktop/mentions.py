@@ -1,6 +1,8 @@
 """What an @ in a question may stand for, and how it becomes an attachment. Reads the workspace; no Qt."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from copilot.chat.attachments import Attachment
@@ -44,46 +46,51 @@ def fixed(now: Now, word: str, *, workspace: bool) -> list[Mention]:
     return [it for it in found if it.title[1:].startswith(word.lower())]
 
 
-def searched(root: str, word: str, now: Now) -> list[Mention]:
-    """For ``word`` behind an @: ``file:``, ``folder:`` and ``symbol:`` narrow it down. Reads the disk."""
+def searched(root: str, word: str, now: Now, exclude: Sequence[str] = ()) -> list[Mention]:
+    """For ``word`` behind an @: ``file:``, ``folder:`` and ``symbol:`` narrow it down. Reads the index, or the disk.
+
+    ``exclude``: patterns of the user's, whose files are never offered.
+    """
     kind, colon, rest = word.partition(":")
     wanted = kind if colon and kind in _KINDS else ""
     name = rest if wanted else word
     found = [] if wanted else fixed(now, word, workspace=bool(root))
     if not root:
         return found
-    workspace = Workspace(Path(root))
-    files = workspace.files()
-    if wanted in {"", "file"}:
-        found += [Mention("file", it, PurePosixPath(it).name, it) for it in _fitting(files, name)]
-    if wanted in {"", "folder"} and name:
-        found += [Mention("folder", it, f"{it}/", "folder") for it in _fitting(workspace.folders(files), name)[:4]]
-    if wanted in {"", "symbol"} and len(name) >= 2:
-        symbols = workspace.symbols(files, name)
-        found += [
-            Mention("symbol", f"{it.path}:{it.first}:{it.last}", it.name, f"{it.path}:{it.first}") for it in symbols
-        ]
+    with contextlib.closing(Workspace.of(Path(root), exclude)) as workspace:
+        files = workspace.files(name)
+        if wanted in {"", "file"}:
+            fitting = (it for it in _fitting(files, name) if workspace.allows(it))
+            found += [Mention("file", it, PurePosixPath(it).name, it) for it in islice(fitting, _MOST)]
+        if wanted in {"", "folder"} and name:
+            folders = (it for it in _fitting(workspace.folders(files), name) if workspace.allows_folder(it))
+            found += [Mention("folder", it, f"{it}/", "folder") for it in islice(folders, 4)]
+        if wanted in {"", "symbol"} and len(name) >= 2:
+            found += [
+                Mention("symbol", f"{it.path}:{it.first}:{it.last}", it.name, f"{it.path}:{it.first}")
+                for it in workspace.symbols(name)
+            ]
     return found[:_MOST]
 
 
-def attached(root: str, mention: Mention) -> Attachment:
+def attached(root: str, mention: Mention, exclude: Sequence[str] = ()) -> Attachment:
     """What the workspace has for it. Raises ``SlipstreamError``."""
-    workspace = Workspace(Path(root))
-    match mention.kind:
-        case "file":
-            return workspace.file(mention.key)
-        case "folder":
-            return workspace.folder(mention.key, workspace.files())
-        case "symbol":
-            path, first, last = mention.key.rsplit(":", 2)
-            return workspace.symbol(Symbol(mention.title, path, int(first), int(last)))
-        case "diff":
-            return workspace.diff()
-        case _:
-            raise SlipstreamError(f"{mention.title} cannot be attached.", code="unknown_mention")
+    with contextlib.closing(Workspace.of(Path(root), exclude)) as workspace:
+        match mention.kind:
+            case "file":
+                return workspace.file(mention.key)
+            case "folder":
+                return workspace.folder(mention.key)
+            case "symbol":
+                path, first, last = mention.key.rsplit(":", 2)
+                return workspace.symbol(Symbol(mention.title, path, int(first), int(last)))
+            case "diff":
+                return workspace.diff()
+            case _:
+                raise SlipstreamError(f"{mention.title} cannot be attached.", code="unknown_mention")
 
 
-def _fitting(names: Sequence[str], word: str) -> list[str]:
+def _fitting(names: Sequence[str], word: str) -> Iterator[str]:
     """Those that hold the letters of ``word`` in their order; names that begin with it first, then short ones."""
     word = word.lower()
     ranked = []
@@ -96,7 +103,7 @@ def _fitting(names: Sequence[str], word: str) -> list[str]:
         elif _in_order(word, low if "/" in word else base):
             # Across folders nearly every short word fits nearly every long path.
             ranked.append((2, len(name), name))
-    return [name for _, _, name in sorted(ranked)[:_MOST]]
+    return (name for _, _, name in sorted(ranked))
 
 
 def _in_order(word: str, name: str) -> bool:
