@@ -15,7 +15,7 @@ from threading import local
 from typing import TYPE_CHECKING
 
 from copilot.syntax.grammar import grammar_of
-from copilot.syntax.symbols import CONTAINER, MOST_DOC, Definition, Import, Outline, Symbol, Table
+from copilot.syntax.symbols import CONTAINER, MEMBER, MOST_DOC, PROTOTYPE, Definition, Import, Outline, Symbol, Table
 from copilot.syntax.window import as_ascii
 
 if TYPE_CHECKING:
@@ -26,11 +26,30 @@ __all__ = ["Import", "Outline", "Symbol", "outline"]
 _TABLES = {
     "python": "outline_python",
     "starlark": "outline_python",
+    "javascript": "outline_javascript",
+    "javascriptreact": "outline_javascript",
+    "typescript": "outline_javascript",
+    "typescriptreact": "outline_javascript",
+    "go": "outline_go",
+    "rust": "outline_rust",
+    "java": "outline_java",
+    "c": "outline_c",
+    "cpp": "outline_c",
+    "cuda-cpp": "outline_c",
+    "csharp": "outline_csharp",
+    "ruby": "outline_ruby",
+    "shellscript": "outline_shell",
+    "sh": "outline_shell",
+    "bash": "outline_shell",
 }
 _MOST_LINES = 8
 _EMPTY = Outline((), {}, ())
 _CLASSES = frozenset({"class", "interface", "enum", "struct", "trait", CONTAINER})
+_SCOPES = _CLASSES | {"module", "function", "method"}
 _VALUES = frozenset({"constant", "variable", "field"})
+_CPLUSPLUS = re.compile(
+    r"^\s*(?:class\s+\w|namespace\b|template\s*<|using\s+\w|(?:public|private|protected):)|\w::\w", re.MULTILINE
+)
 # Ordinary code takes 0.2 s a megabyte. Both are quadratic in some kinds of wrong code.
 _PARSING_MICROSECONDS = 3_000_000
 _QUERYING_MICROSECONDS = 1_500_000
@@ -38,6 +57,9 @@ _QUERYING_MICROSECONDS = 1_500_000
 
 def outline(text: str, language: str) -> Outline | None:
     """None where there is no grammar for ``language``, or one without symbols. Never raises for any text."""
+    if language == "c" and _CPLUSPLUS.search(text):
+        # The name of a header doesn't say of which of the two languages it is.
+        language = "cpp"
     reader = _reader(language)
     return None if reader is None else reader.outline(text)
 
@@ -60,16 +82,18 @@ class _Reader:
         captures = cursor.captures(tree.root_node)
         starts = [0, *(match.end() for match in re.finditer("\n", text))]
         uses = captures.pop("name", [])
-        statements = sorted(captures.pop("import", []), key=lambda node: node.start_byte)
+        skipped = captures.pop("skip", [])
+        imports = []
+        for node in sorted(captures.pop("import", ()), key=lambda node: node.start_byte):
+            found = [Import(*it, bisect_right(starts, node.start_byte)) for it in self._table.imports(node, text)]
+            if found:
+                imports += found
+                skipped.append(node)
         definitions = self._definitions(captures, text)
         return Outline(
             tuple(_symbols(definitions, text, starts, self._table.comment)),
-            self._references(uses, statements, definitions, text, starts),
-            tuple(
-                Import(module, names, bisect_right(starts, node.start_byte))
-                for node in statements
-                for module, names in self._table.imports(node, text)
-            ),
+            self._references(uses, skipped, definitions, text, starts),
+            tuple(imports),
         )
 
     def _parser_and_cursor(self) -> "tuple[Parser, QueryCursor]":
@@ -77,13 +101,13 @@ class _Reader:
         if not hasattr(self._tools, "both"):
             import tree_sitter
 
-            parser = tree_sitter.Parser(grammar_of(self._language))
-            cursor = tree_sitter.QueryCursor(self._query)
+            grammar = grammar_of(self._language)
+            assert grammar is not None
             with warnings.catch_warnings():
-                # What is to replace it, a callback, is never called for bytes or ends the process.
+                # The callback that is to replace it is not called for bytes, and crashes in a query.
                 warnings.simplefilter("ignore", DeprecationWarning)
-                parser.timeout_micros = _PARSING_MICROSECONDS
-                cursor.timeout_micros = _QUERYING_MICROSECONDS
+                parser = tree_sitter.Parser(grammar, timeout_micros=_PARSING_MICROSECONDS)
+                cursor = tree_sitter.QueryCursor(self._query, timeout_micros=_QUERYING_MICROSECONDS)
             self._tools.both = parser, cursor
         both: tuple[Parser, QueryCursor] = self._tools.both
         return both
@@ -94,11 +118,11 @@ class _Reader:
         for outer in sorted(captures.pop("outer", ()), key=lambda node: (node.start_byte, -node.end_byte)):
             inner = outer.child_by_field_name("definition") or outer.child_by_field_name("declaration")
             if inner is None:
-                inner = next(reversed(outer.named_children), None)
+                inner = outer.named_children[-1] if outer.named_child_count else None
             if inner is not None:
                 start = outer.start_byte
                 begins[inner.start_byte] = begins.get(start, start)
-        found = []
+        found: list[Definition] = []
         for capture, nodes in captures.items():
             read = self._table.readers[capture]
             for node in nodes:
@@ -110,14 +134,14 @@ class _Reader:
     def _references(
         self,
         uses: "list[Node]",
-        statements: "list[Node]",
+        skipped: "list[Node]",
         definitions: Sequence[Definition],
         text: str,
         starts: Sequence[int],
     ) -> dict[str, tuple[int, ...]]:
         # Captures come nearly in the order of the text.
         places = sorted([(node.start_byte, node.end_byte) for node in uses])
-        for node in reversed(statements):
+        for node in reversed(skipped):
             low = bisect_left(places, (node.start_byte, 0))
             del places[low : bisect_left(places, (node.end_byte, 0), low)]
         defined = {it.name_at for it in definitions}
@@ -142,33 +166,37 @@ class _Reader:
 def _symbols(definitions: Sequence[Definition], text: str, starts: Sequence[int], comment: str) -> list[Symbol]:
     found: list[Symbol] = []
     values: set[tuple[str, str]] = set()
-    # What is open around the current one: its end, its scope with its own name, and whether it is a kind of class.
-    around: list[tuple[int, str, bool]] = []
+    # What is open around the current one: its end, its scope with its own name, and its kind.
+    around: list[tuple[int, str, str]] = []
     for it in definitions:
         while around and around[-1][0] <= it.start:
             around.pop()
-        _end, scope, in_class = around[-1] if around else (0, "", False)
+        _end, scope, outer = around[-1] if around else (0, "", "module")
+        in_class = outer in _CLASSES or bool(it.scope)
         kind = it.kind
         if kind in _VALUES:
             # What is local to a function is no one else's; what is assigned again is one symbol.
-            if around and not in_class:
-                continue
-            if in_class and kind == "variable":
-                kind = "field"
-            if (scope, it.name) in values:
+            if outer in {"function", "method"} or (kind == "field" and not in_class) or (scope, it.name) in values:
                 continue
             values.add((scope, it.name))
-        elif kind == "function" and (in_class or it.scope):
-            kind = "method"
+            if in_class and kind == "variable":
+                kind = "field"
+        elif kind in {MEMBER, PROTOTYPE, "function"}:
+            if (kind == PROTOTYPE and outer in {"function", "method"}) or (kind == MEMBER and not in_class):
+                continue
+            # What an exported object holds stands for itself.
+            kind = "method" if in_class and (scope or it.scope) else "function"
         if it.scope:
             scope = f"{scope}.{it.scope}" if scope else it.scope
-        if it.end > it.start and kind not in _VALUES:
-            inner = f"{scope}.{it.name}" if scope else it.name
-            around.append((it.end, inner, kind in _CLASSES or kind == "module"))
+        if kind in _SCOPES:
+            around.append((it.end, ".".join(filter(None, (scope, it.name))), kind))
         if kind == CONTAINER:
             continue
         first = bisect_right(starts, it.start)
-        doc = it.doc if it.doc is not None else _comment_above(text, starts, first, comment)
+        doc = it.doc
+        if doc is None:
+            # It is about what begins the line.
+            doc = "" if found and found[-1].first == first else _comment_above(text, starts, first, comment)
         last = bisect_right(starts, max(it.start, it.end - 1))
         found.append(Symbol(it.name, kind, scope, first, last, it.signature, doc))
     return found

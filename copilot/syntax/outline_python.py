@@ -4,7 +4,17 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from copilot.syntax.symbols import MOST_DOC, MOST_SIGNATURE, Definition, Table, clipped, header, text_of, value
+from copilot.syntax.symbols import (
+    MOST_DOC,
+    MOST_SIGNATURE,
+    Definition,
+    Imported,
+    Table,
+    clipped,
+    header,
+    text_of,
+    value,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -20,7 +30,7 @@ _QUERY = """
 (expression_statement (assignment left: (identifier))) @assignment
 (type_alias_statement) @type
 """
-_KEYWORDS = frozenset({"self", "cls", "match", "case", "type", "print", "exec"})
+_KEYWORDS = frozenset({"self", "cls"})
 _TRIPLE = re.compile(r"[rRuU]?(\"\"\"|''')\s*(.*)")
 _SINGLE = re.compile(r"[rRuU]?(?:\"([^\"\\\n]*)\"|'([^'\\\n]*)')\s*(?:[;#\n]|$)")
 _DECORATOR = re.compile(r"^[ \t]*(@[^\n]*)", re.MULTILINE)
@@ -29,7 +39,7 @@ _IMPORT = re.compile(r"import\s+(.*)", re.DOTALL)
 _FROM = re.compile(r"from\s*(\.[.\s]*)?(?:([\w.\s]*?)\s+|(?<=[.\s]))import\s*(.*)", re.DOTALL)
 
 
-def table(language: str) -> Table:
+def table(_language: str) -> Table:
     readers = {"function": _function, "class": _class, "assignment": _assignment, "type": _type}
     return Table(_QUERY, readers, _imports, _KEYWORDS, "#")
 
@@ -69,7 +79,9 @@ def _decorators(text: str) -> Iterator[str]:
     """A line each; what goes over several lines is shortened."""
     for found in _DECORATOR.finditer(text):
         said = found[1].partition("  #")[0].rstrip()
-        yield f"{said}…)" if said.endswith("(") else said if len(said) <= 100 else f"{said[:99]}…"
+        if said.count("(") > said.count(")"):
+            said += "…)" if said.endswith("(") else " …)"
+        yield said if len(said) <= 120 else f"{said[:119]}…"
 
 
 def _docstring(text: str, at: int) -> str:
@@ -97,7 +109,7 @@ def _type(node: "Node", text: str, start: int) -> Iterable[Definition]:
         yield Definition(said, "type", start, node.end_byte, name.start_byte, header(text, start, node.end_byte))
 
 
-def _imports(node: "Node", text: str) -> Iterable[tuple[str, tuple[tuple[str, str], ...]]]:
+def _imports(node: "Node", text: str) -> Iterable[Imported]:
     said = text_of(node, text)
     if "#" in said:
         said = _COMMENT.sub("", said)

@@ -66,19 +66,28 @@ class Definition(NamedTuple):
 
 CONTAINER = "container"
 """The kind of what gives what stands in it a scope and is no symbol itself, as an ``impl`` of Rust."""
+PROTOTYPE = "prototype"
+"""The kind of a function that is only declared: inside a function it is none of anyone's."""
+MEMBER = "member"
+"""The kind of a method that is one only in a class or a named object."""
+
+Reader = Callable[["Node", str, int], Iterable[Definition]]
+Imported = tuple[str, tuple[tuple[str, str], ...]]
+ALL = (("*", "*"),)
 
 
 class Table(NamedTuple):
     """How a language is read.
 
-    ``query``: of its captures ``name`` marks names that are used, ``import`` statements that import, ``outer`` what may
-    stand around a definition and belongs to it, and every other one has its reader in ``readers``. A reader is given
-    the node, the text, and where the definition begins with what belongs to it.
+    ``query``: of its captures ``name`` marks names that are used, ``import`` statements that may import, ``skip`` what
+    holds names that don't count as used, ``outer`` what may stand around a definition and belongs to it, and every
+    other one has its reader in ``readers``. A reader is given the node, the text, and where the definition begins with
+    what belongs to it. ``comment``: how a line of documentation begins.
     """
 
     query: str
-    readers: "Mapping[str, Callable[[Node, str, int], Iterable[Definition]]]"
-    imports: "Callable[[Node, str], Iterable[tuple[str, tuple[tuple[str, str], ...]]]]"
+    readers: Mapping[str, Reader]
+    imports: "Callable[[Node, str], Iterable[Imported]]"
     keywords: frozenset[str] = frozenset()
     comment: str = "//"
 
@@ -88,8 +97,8 @@ def text_of(node: "Node", text: str) -> str:
 
 
 def header(text: str, start: int, end: int) -> str:
-    """The lines from ``start`` to ``end`` without the indentation of the first."""
-    found = text[start:end].strip()
+    """The lines from ``start`` to ``end`` without the indentation of the first, and without what opens a body."""
+    found = text[start:end].strip().rstrip("{;").rstrip()
     if "\n" in found:
         line = text.rfind("\n", 0, start) + 1
         indent = len(text[line:start]) - len(text[line:start].lstrip(" \t"))
@@ -106,5 +115,33 @@ def value(text: str, start: int, end: int) -> str:
     found, more, _ = text[start:end].partition("\n")
     found = found.rstrip()
     if more or len(found) > _MOST_VALUE:
-        found = f"{found[:_MOST_VALUE].rstrip()} …"
-    return found
+        return f"{found[:_MOST_VALUE].rstrip()} …"
+    return found.rstrip(";")
+
+
+def reader(kind: str, *, whole: bool = False) -> Reader:
+    """Of a node with its name and its body in fields of these names. ``whole``: the body is part of the signature."""
+
+    def read(node: "Node", text: str, start: int) -> Iterable[Definition]:
+        name = node.child_by_field_name("name")
+        if name is None:
+            return
+        body = None if whole else node.child_by_field_name("body")
+        end = node.end_byte if body is None else body.start_byte
+        signature = clipped(text[start:end].strip().rstrip(";")) if whole else ""
+        yield Definition(
+            text_of(name, text),
+            kind,
+            start,
+            node.end_byte,
+            name.start_byte,
+            signature or header(text, start, end),
+        )
+
+    return read
+
+
+def enum_member(node: "Node", text: str, start: int) -> Iterable[Definition]:
+    name = node.child_by_field_name("name") or node
+    signature = value(text, start, node.end_byte)
+    yield Definition(text_of(name, text), "constant", start, node.end_byte, name.start_byte, signature)
