@@ -36,6 +36,7 @@ COMMANDS: dict[str, Command] = {
     "stop": Command("copilot.cli.stop", "stop the engine host"),
     "models": Command("copilot.cli.models", "list, pull, verify, add and remove models"),
     "config": Command("copilot.cli.config", "where settings come from"),
+    "index": Command("copilot.cli.index", "what is known of a workspace: status, rebuild, query"),
     "stats": Command("copilot.cli.stats", "what became of the suggestions here: shown, accepted, kept"),
     "bench": Command("copilot.cli.bench", "measure completions: typing replayed, quality on your own code"),
     "doctor": Command("copilot.cli.doctor", "check that everything needed is here"),

@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -77,6 +77,14 @@ class ChunkHit(NamedTuple):
     score: float
 
 
+class Counts(NamedTuple):
+    """``left_out``: files of which nothing is indexed, by the reason: a ``Refusal``, or ``too slow``."""
+
+    files: int
+    symbols: int
+    left_out: Mapping[str, int]
+
+
 class Reader:
     """A connection of its own; for one thread at a time. Never raises for what is wrong with the index."""
 
@@ -111,6 +119,17 @@ class Reader:
 
     def meta(self, key: str) -> str | int | None:
         return self._answer((), None, lambda it: _meta(it, key))
+
+    def counts(self) -> Counts:
+        def ask(database: "sqlite3.Connection") -> Counts:
+            left = dict(
+                database.execute("SELECT left_out, count(*) FROM file WHERE left_out IS NOT NULL GROUP BY left_out")
+            )
+            (files,) = database.execute("SELECT count(*) FROM file").fetchone()
+            (symbols,) = database.execute("SELECT count(*) FROM symbol").fetchone()
+            return Counts(files - sum(left.values()), symbols, left)
+
+        return self._answer(("counts",), Counts(0, 0, {}), ask)
 
     def file(self, path: str) -> FileRow | None:
         def ask(database: "sqlite3.Connection") -> FileRow | None:
