@@ -3,9 +3,10 @@ import { homedir } from "node:os";
 import * as vscode from "vscode";
 import { CloseAction, ErrorAction, LanguageClient, MessageType, ShowMessageNotification, State, TransportKind } from "vscode-languageclient/node";
 import type { ExecuteCommandSignature, LanguageClientOptions } from "vscode-languageclient/node";
+import { definitions } from "./definitions";
 import { explicit } from "./settings";
 import { Method } from "./wire";
-import type { Extras, Status, StreamEvent } from "./wire";
+import type { DefinitionsParams, Extras, Status, StreamEvent } from "./wire";
 
 export const SECTION = "slipstream";
 const SELECTOR = [{ scheme: "file" }, { scheme: "untitled" }, { scheme: "vscode-notebook-cell" }];
@@ -71,6 +72,7 @@ export class Connection implements vscode.Disposable {
     client.onNotification(Method.stream, (event: StreamEvent) => {
       this.streamed.fire(event);
     });
+    client.onRequest(Method.definitions, (params: DefinitionsParams) => definitions(client, params));
     client.onDidChangeState(({ newState }) => {
       if (this.client === client) {
         void vscode.commands.executeCommand("setContext", "slipstream.running", newState === State.Running);
@@ -135,7 +137,7 @@ export class Connection implements vscode.Disposable {
     return {
       documentSelector: SELECTOR,
       outputChannel: this.log,
-      initializationOptions: { status: true, streams: true, review: true },
+      initializationOptions: { status: true, streams: true, review: true, definitions: true },
       progressOnInitialization: false,
       initializationFailedHandler: () => false,
       errorHandler: {

@@ -9,6 +9,7 @@ import { Installation } from "./installation";
 import { Lifecycle } from "./lifecycle";
 import { Review } from "./review";
 import { menu, statusBar } from "./statusBar";
+import { Steering } from "./steering";
 import { toggle, toggleLanguage } from "./toggles";
 import { ASK } from "./wire";
 import type { Kind, Question } from "./wire";
@@ -23,6 +24,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const review = new Review(connection);
   const ghost = new Ghost(connection);
   const ask = new Ask(connection, answers, review);
+  const steering = new Steering(connection, ghost);
   const lifecycle = new Lifecycle(connection, new Installation(context, log), answers);
 
   connection.features = {
@@ -37,6 +39,11 @@ export function activate(context: vscode.ExtensionContext): void {
     chat: () => ask.chat(),
     commitMessage: (source) => ask.commitMessage(source),
     why: () => why(connection, answers),
+    shown: () => steering.shown(),
+    pinSelection: () => steering.pinSelection(),
+    neverUseFile: () => steering.neverUseFile(),
+    showChoices: () => steering.showChoices(),
+    resetChoices: () => steering.resetChoices(),
     menu: () => menu(connection),
     toggle: () => toggle(vscode.ConfigurationTarget.Global),
     toggleWorkspace: () => toggle(vscode.ConfigurationTarget.Workspace),

@@ -42,6 +42,8 @@ interface Question {
 export class Ghost implements vscode.Disposable {
   private current: Question | undefined;
   private shownId: unknown;
+  /** The document that a suggestion was shown in last. */
+  shownIn: vscode.Uri | undefined;
   private asking = 0;
   /** Under way while more is drawn. The requests that VS Code makes meanwhile are this provider's own. */
   private redrawing: Promise<void> | undefined;
@@ -282,6 +284,7 @@ export class Ghost implements vscode.Disposable {
     const id: unknown = (item.command?.arguments?.[0] as { id?: unknown } | undefined)?.id ?? question;
     if (id !== this.shownId) {
       this.shownId = id;
+      this.shownIn = document.uri;
       this.connection.notify(Method.didShow, { item });
     }
   }

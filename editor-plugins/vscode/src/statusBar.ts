@@ -46,6 +46,7 @@ export async function menu(connection: Connection): Promise<void> {
   if (connection.running) {
     entries.push(
       { label: "$(question) Why this suggestion?", command: "slipstream.why" },
+      { label: "$(list-unordered) What the model was shown", command: "slipstream.shown" },
       { label: "$(comment-discussion) Ask about the code", command: "slipstream.chat" },
       { label: "$(package) Models", command: "slipstream.models" },
       { label: "$(pulse) Doctor", command: "slipstream.doctor" },

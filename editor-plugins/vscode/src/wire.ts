@@ -1,11 +1,12 @@
 // The shapes of what the language server says beyond the protocol; docs/language-server.md describes them.
-import type { Diagnostic, InlineCompletionItem, Range, WorkspaceEdit } from "vscode-languageserver-protocol";
+import type { Diagnostic, InlineCompletionItem, Position, Range, TextDocumentIdentifier, WorkspaceEdit } from "vscode-languageserver-protocol";
 
 export const Method = {
   status: "slipstream/status",
   didChangeStatus: "slipstream/didChangeStatus",
   stream: "slipstream/stream",
   why: "slipstream/why",
+  definitions: "slipstream/definitions",
   didMoveCaret: "slipstream/didMoveCaret",
   didFocus: "textDocument/didFocus",
   didShow: "textDocument/didShowCompletion",
@@ -14,6 +15,7 @@ export const Method = {
 } as const;
 
 export const ASK = "slipstream.ask.";
+export const CONTEXT = "slipstream.context.";
 
 export interface Status {
   state: "off" | "starting" | "ready" | "busy" | "failed";
@@ -65,6 +67,45 @@ export interface Answer {
   note: string;
 }
 
+/** A piece of a suggestion's prompt. Lines are counted from 1, the last one included. */
+export interface Part {
+  part: string;
+  reason: string;
+  text: string;
+  origin: string | null;
+  firstLine: number | null;
+  lastLine: number | null;
+  score: number | null;
+  tokens: number | null;
+  /** How many of `tokens` the model was shown. */
+  kept: number | null;
+}
+
+export interface Why {
+  parts: Part[];
+  markdown: string;
+}
+
+/** What someone wants the model to see of a workspace. Paths are below its folder. */
+export interface Choices {
+  pins: { path: string; first: number; last: number; head: string }[];
+  bans: { path: string; head: string }[];
+  never: string[];
+}
+
+/** The one argument of the commands that change them. */
+export interface Choice {
+  uri: string;
+  path?: string;
+  range?: Range;
+  text?: string;
+}
+
+export interface DefinitionsParams {
+  textDocument: TextDocumentIdentifier;
+  positions: Position[];
+}
+
 /** What the server can do beyond the protocol, in `capabilities.experimental.slipstream`. */
 export interface Extras {
   caret?: boolean;
@@ -73,6 +114,7 @@ export interface Extras {
   status?: boolean;
   streams?: boolean;
   why?: boolean;
+  context?: boolean;
 }
 
 export type Suggestion = InlineCompletionItem;
