@@ -17,6 +17,7 @@ from copilot.client.stats import StreamStats
 from copilot.completion.framing import ModelFacts
 from copilot.completion.once import complete_once
 from copilot.config.settings import Settings
+from copilot.context.masking import masked_request
 from copilot.context.window import infill_request
 from copilot.errors import SlipstreamError
 from copilot.serve.api import HostState, HostStatus, InfillBody, TokenData
@@ -139,7 +140,7 @@ async def _complete(
 
 async def _stream_raw(client: "HostClient", spot: Spot, path: str, settings: Settings) -> tuple[StreamStats, bool]:
     """What the model writes, and whether it wrote anything."""
-    request = infill_request(spot.document, spot.line, spot.column, path=path)
+    request = masked_request(infill_request(spot.document, spot.line, spot.column, path=path))
     stats, shown = StreamStats(), False
     async with client.infill(InfillBody.asking(request, max_tokens=settings.completion.max_tokens)) as stream:
         async for event in stream:

@@ -5,6 +5,9 @@ A placeholder has the length of what it stands for, so whatever counts character
 
 from collections.abc import Sequence
 
+import msgspec
+
+from copilot.context.request import InfillRequest
 from copilot.safety.secrets import masked
 
 _BLOCK = "-----BEGIN"
@@ -23,3 +26,9 @@ def masked_around(above: Sequence[str], prefix: str, begun: str, suffix: str) ->
     first = len(head)
     second, third = first + len(prefix), first + len(prefix) + len(begun)
     return text[first:second], text[second:third], text[third:]
+
+
+def masked_request(request: InfillRequest) -> InfillRequest:
+    """The same without secrets; what stands above its text is not known."""
+    prefix, begun, suffix = masked_around((), request.prefix, request.begun, request.suffix)
+    return msgspec.structs.replace(request, prefix=prefix, begun=begun, suffix=suffix)

@@ -43,9 +43,7 @@ class Answer:
         return self.finish != "length"
 
 
-async def asked(
-    link: HostLink, question: "Question", came: Callable[[str], None], masking: "Masking"
-) -> Answer:
+async def asked(link: HostLink, question: "Question", came: Callable[[str], None], masking: "Masking") -> Answer:
     """The model's answer; ``came`` is told each piece. Being cancelled stops the model.
 
     Secrets in the question are masked, here for all of them; ``masking`` knows them afterwards.

@@ -6,20 +6,21 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from copilot.safety.gate import Gate, Refusal, Refused
 from pygls.uris import to_fs_path
 
+from copilot.safety.gate import Gate, Refusal, Refused
+from copilot.safety.ignores import OWN_FILE
 from copilot.safety.sensitive import is_sensitive
 from copilot_lsp.progress import WorkDone
 
 if TYPE_CHECKING:
     from copilot.index.handle import Handle
-    from copilot.index.state import IndexState
-
+    from copilot.index.status import Status
     from copilot_lsp.server import Server
 
 log = logging.getLogger(__name__)
 
+_IGNORE_FILES = frozenset({".gitignore", OWN_FILE})
 _WORDS = {
     Refusal.EXCLUDED: "a .copilotignore or the setting context.exclude leaves it out",
     Refusal.SENSITIVE: "files of this name hold secrets",
@@ -34,6 +35,7 @@ class Folder:
         self.exclude = exclude
         self.gate = Gate(root, exclude=exclude)
         self.handle: Handle | None = None
+        self.told: Status | None = None
         self.closing = False
 
     def path_of(self, path: Path) -> str | None:
@@ -111,8 +113,13 @@ class Folders:
 
     def saved(self, uri: str) -> None:
         found = self.of(uri)
-        if found is not None and found[0].handle is not None:
-            found[0].handle.saved(found[1])
+        if found is None:
+            return
+        folder, path = found
+        if path.rpartition("/")[2] in _IGNORE_FILES:
+            folder.gate.forget()
+        if folder.handle is not None:
+            folder.handle.saved(path)
 
     # ------------------------------------------------------------------------------------------------------- details
 
@@ -160,19 +167,22 @@ class Folders:
 
         work_done = self._work_done("Slipstream: index")
 
-        def told(state: "IndexState") -> None:
+        def told(status: "Status") -> None:
             if folder.closing:
                 return
-            if state.busy:
-                share = state.done / state.total if state.total else None
-                work_done.report(f"{state.done} of {state.total} files" if state.total else "Looking for files", share)
+            if folder.told is None or folder.told.state != status.state:
+                # Which files may be seen is read anew whenever the index looks at all of them again.
+                folder.gate.forget()
+            folder.told = status
+            if status.state in {"scanning", "waiting"} and status.done < status.total:
+                work_done.report(f"{status.done} of {status.total} files", status.done / status.total)
             else:
                 work_done.end()
-            if state.notice:
-                self._say_once(f"Slipstream's index of {folder.root.name}: {state.notice}")
+            if status.notice:
+                self._say_once(f"Slipstream's index of {folder.root.name}: {status.notice}")
 
-        folder.handle = Handle(folder.root, exclude=folder.exclude, on_state=told)
-        self._in_background(folder.handle.start())
+        folder.handle = Handle()
+        folder.handle.start(folder.root, folder.exclude, told)
 
     async def _leave(self, folder: Folder) -> None:
         folder.closing = True

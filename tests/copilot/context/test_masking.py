@@ -1,9 +1,11 @@
 """Secrets around the caret."""
 
+import base64
+import random
+
 from copilot.context.frame import PREFIX, PSM, SPM, frame_at, request_in
-from copilot.context.masking import masked_around
+from copilot.context.masking import masked_around, masked_request
 from copilot.context.request import InfillRequest
-from tests.copilot.safety.secret_samples import PEM
 from tests.spots import spot_in
 
 TOKEN = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
@@ -37,9 +39,17 @@ def test_no_order_of_the_prompt_shows_it() -> None:
 
 
 def test_a_key_that_begins_above_the_prompt_is_no_text_of_it() -> None:
-    key = PEM.splitlines()
-    text = "\n".join([*key, "x = ‸", ""])
+    body = base64.b64encode(random.Random(7).randbytes(48 * 24)).decode()
+    lines = [body[at : at + 64] for at in range(0, len(body), 64)]
+    text = "\n".join(["-----BEGIN RSA PRIVATE KEY-----", *lines, "-----END RSA PRIVATE KEY-----", "x = ‸", ""])
     request = asked(text, SPM, prefix=300)
-    assert request.prefix.startswith(("x", "-", "R", "P", "S", "K", "_")) or request.prefix
-    for line in key[1:-1]:
-        assert line not in request.prefix
+    assert request.prefix.endswith("\n-----END RSA PRIVATE KEY-----\nx = ")
+    assert len(request.prefix) > 200
+    assert [line for line in lines if line[:20] in request.prefix] == []
+
+
+def test_a_whole_request_is_masked_as_well() -> None:
+    request = masked_request(InfillRequest(prefix=f"a = '{TOKEN}'\nb = ", suffix=f"\nc = '{TOKEN}'", path="a.py"))
+    assert request.path == "a.py"
+    assert TOKEN[8:] not in request.prefix + request.suffix
+    assert request.prefix.endswith("\nb = ")
