@@ -5,6 +5,7 @@ who uses whose definitions; that this makes a good map of a repository is aider'
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from operator import mul
@@ -22,6 +23,14 @@ _WANTED = 10.0
 _NEAR = 20.0
 """A file that someone works on is jumped to so much more often than another."""
 
+_COMPOUND = re.compile(r"[^_]_[^_]|[a-z0-9][A-Z]")
+_FAMILIES = {
+    **dict.fromkeys(("py", "pyi"), "python"),
+    **dict.fromkeys(("js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx", "vue", "svelte"), "script"),
+    **dict.fromkeys(("c", "h", "cc", "cpp", "cxx", "hh", "hpp", "hxx", "inl"), "c"),
+    **dict.fromkeys(("java", "kt", "scala"), "java"),
+}
+
 Edge = tuple[str, str, str, int]
 """A file that uses, the file that defines, the name, and how often."""
 
@@ -36,20 +45,25 @@ class Ranking(NamedTuple):
 def ranked(edges: Iterable[Edge], wanted: Collection[str] = (), near: Collection[str] = ()) -> Ranking:
     """``wanted``: names that matter now, such as those in a question; ``near``: files that matter now.
 
-    An edge weighs the root of its count, so that a file which says a name a hundred times has no hundred votes, and
-    more the fewer files define that name.
+    An edge weighs the root of its count, so that a file which says a name a hundred times has no hundred votes; more
+    the fewer files define that name; and less where the name is a common word, which mostly means something else.
     """
-    used = [edge for edge in edges if edge[0] != edge[1]]
+    families: dict[str, str] = {}
+    used = []
+    for edge in edges:
+        user, definer = edge[0], edge[1]
+        if user != definer and _family(user, families) == _family(definer, families):
+            used.append(edge)
     pairs = {(name, definer) for _user, definer, name, _count in used}
     definers = Counter(name for name, _definer in pairs)
     total = 1 + len({edge[0] for edge in used} | {definer for _name, definer in pairs})
-    rarity = {name: math.log(total / count) for name, count in definers.items()}
-    rarity |= {name: weight * _WANTED for name, weight in rarity.items() if name in wanted}
+    worth = {name: math.log(total / count) * _telling(name) for name, count in definers.items()}
+    worth |= {name: math.log(total / definers[name]) * _WANTED for name in wanted if name in definers}
     root = [math.sqrt(count) for count in range(_MOST_COUNTED + 1)]
     links: dict[str, dict[str, float]] = {}
     weights = []
     for user, definer, name, count in used:
-        weight = root[min(count, _MOST_COUNTED)] * rarity[name]
+        weight = root[min(count, _MOST_COUNTED)] * worth[name]
         weights.append(weight)
         out = links.get(user)
         if out is None:
@@ -62,6 +76,22 @@ def ranked(edges: Iterable[Edge], wanted: Collection[str] = (), near: Collection
         key = (definer, name)
         definitions[key] = definitions.get(key, 0.0) + votes[user] * weight
     return Ranking(files, definitions)
+
+
+def _telling(name: str) -> float:
+    """How likely a use of ``name`` means the definition of that name: ``get`` hardly, ``read_rules`` or ``Gate`` do."""
+    if name.startswith("_"):
+        return 0.05
+    return 1.0 if _COMPOUND.search(name) or name[:1].isupper() else 0.05
+
+
+def _family(path: str, known: dict[str, str]) -> str:
+    """Files of one language, or of those that use each other's definitions."""
+    found = known.get(path)
+    if found is None:
+        ending = path[path.rfind(".") + 1 :].lower()
+        found = known[path] = _FAMILIES.get(ending, ending)
+    return found
 
 
 def pagerank(links: Mapping[str, Mapping[str, float]], favour: Mapping[str, float] | None = None) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """A map of a repository: its most central definitions, file by file, in as much room as there is. No I/O of its own."""
 
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -10,6 +11,10 @@ _MOST_LINE = 160
 _MOST_LOOKED_AT = 4_000
 """Definitions, best first; a map has room for some hundred."""
 
+_DATA = frozenset({"field", "variable", "constant"})
+"""What their owners' signatures leave out is read in the code."""
+
+_TEST = re.compile(r"(?:^|/)(?:tests?|specs?|__tests__)/|(?:^|/)test_|_test\.\w+$|\.(?:test|spec)\.\w+$")
 _TRIES = 40
 """How many that do not fit are passed over before the map is full."""
 
@@ -19,6 +24,8 @@ class Defined(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
     @property
     def scope(self) -> str: ...
     @property
@@ -50,13 +57,15 @@ def repo_map(
     near: Collection[str] = (),
     allowed: Callable[[str], bool] = lambda path: True,
 ) -> str:
-    """Paths in their order, below each its central definitions as they are written, inner ones further in.
+    """Paths in their order, below each its central definitions as they are written, inner ones further in. Tests are
+    not on it.
 
     ``wanted``: names that matter now; ``near``: files that do; ``allowed``: paths that may be named. Empty where the
     index knows of no reference. The same index and question always give the same map.
     """
     ranking = ranked(index.edges(), wanted, near)
-    best = sorted(ranking.definitions.items(), key=lambda it: (-it[1], it[0]))[:_MOST_LOOKED_AT]
+    code = ((key, score) for key, score in ranking.definitions.items() if not _TEST.search(key[0]))
+    best = sorted(code, key=lambda it: (-it[1], it[0]))[:_MOST_LOOKED_AT]
     chosen: dict[str, set[_Line]] = {}
     known: dict[str, Sequence[Defined]] = {}
     left = int(tokens * CHARS_PER_TOKEN)
@@ -84,7 +93,7 @@ def repo_map(
 
 def _lines(symbols: Sequence[Defined], name: str) -> set[_Line]:
     """Of the first definition of ``name``, the outermost one, and of what stands around it."""
-    named = [it for it in symbols if it.name == name]
+    named = [it for it in symbols if it.name == name and it.kind not in _DATA]
     if not named:
         return set()
     found = min(named, key=lambda it: (it.scope.count(".") + bool(it.scope), it.first))

@@ -23,6 +23,7 @@ _WORD = re.compile(r"[^\W_][\w$]*", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::|->)[A-Za-z_$][\w$]*)*", re.ASCII)
 _PATH = re.compile(r"[\w.-]*[\w-](?:/[\w.-]+)+|[\w-]+\.[A-Za-z]\w{0,7}\b")
 _TEST = re.compile(r"(?:^|/)(?:tests?|specs?|__tests__)/|(?:^|/)test_|_test\.\w+$|\.(?:test|spec)\.\w+$")
+_DATA = frozenset({"field", "variable", "constant"})
 _COMMON = frozenset(
     {
         *("about", "above", "after", "again", "all", "also", "and", "another", "any", "anything", "are", "around"),
@@ -71,6 +72,8 @@ class Symbol(Protocol):
     def path(self) -> str: ...
     @property
     def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
     @property
     def scope(self) -> str: ...
     @property
@@ -201,6 +204,8 @@ def _like(said: Asked, index: Searchable) -> list[Hit]:
         if len(word) < 4:
             continue
         for it in index.named(word, _EACH):
+            if it.kind in _DATA and it.name not in said.names:
+                continue
             count, _ = found.get((it.path, it.first), (0, None))
             found[it.path, it.first] = (count + 1, _of(it, f"is named {it.name}"))
     return [hit for _count, hit in sorted(found.values(), key=lambda it: (-it[0], len(it[1].name)))][:_EACH]

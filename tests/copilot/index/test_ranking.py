@@ -49,11 +49,24 @@ def test_many_uses_count_by_their_root() -> None:
 
 
 def test_names_that_are_asked_for_and_files_at_hand_come_first() -> None:
-    edges = [("u.py", "a.py", "alpha", 1), ("u.py", "b.py", "beta", 1), ("v.py", "c.py", "gamma", 1)]
-    assert ranked(edges, wanted={"beta"}).definitions["b.py", "beta"] > ranked(edges).definitions["a.py", "alpha"]
+    edges = [("u.py", f"{it}.py", it, 1) for it in ("alpha", "beta")] + [("v.py", "c.py", "gamma", 1)]
+    assert (
+        ranked(edges, wanted={"beta"}).definitions["beta.py", "beta"] > ranked(edges).definitions["alpha.py", "alpha"]
+    )
     near = ranked(edges, near={"v.py"}).definitions
-    assert near["c.py", "gamma"] > near["a.py", "alpha"]
+    assert near["c.py", "gamma"] > near["alpha.py", "alpha"]
 
 
 def test_a_file_does_not_vote_for_itself() -> None:
     assert ranked([("a.py", "a.py", "own", 50)]).definitions == {}
+
+
+def test_a_common_word_says_less_than_a_name_that_someone_made() -> None:
+    names = ("get", "_private", "read_rules", "Gate", "openFile")
+    scores = ranked([("u.py", "a.py", name, 1) for name in names]).definitions
+    assert sorted(names, key=lambda name: scores["a.py", name])[:2] == ["get", "_private"]
+
+
+def test_languages_that_cannot_use_each_other_do_not() -> None:
+    edges = [("a.py", "b.ts", "open_file", 3), ("a.ts", "b.js", "open_file", 1), ("a.c", "b.h", "open_file", 1)]
+    assert set(ranked(edges).definitions) == {("b.js", "open_file"), ("b.h", "open_file")}

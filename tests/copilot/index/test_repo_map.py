@@ -6,6 +6,7 @@ from copilot.index.repo_map import repo_map
 
 class Row(NamedTuple):
     name: str
+    kind: str
     scope: str
     first: int
     last: int
@@ -14,11 +15,11 @@ class Row(NamedTuple):
 
 SYMBOLS = {
     "src/store.py": [
-        Row("Store", "", 3, 20, "class Store:"),
-        Row("load", "Store", 5, 9, "def load(\n    self, name: str\n) -> bytes:"),
-        Row("save", "Store", 11, 20, "def save(self, name: str, data: bytes) -> None:"),
+        Row("Store", "class", "", 3, 20, "class Store:"),
+        Row("load_from", "method", "Store", 5, 9, "def load_from(\n    self, name: str\n) -> bytes:"),
+        Row("save", "method", "Store", 11, 20, "def save(self, name: str, data: bytes) -> None:"),
     ],
-    "src/clock.py": [Row("now", "", 1, 2, "def now() -> float:")],
+    "src/clock.py": [Row("now_utc", "function", "", 1, 2, "def now_utc() -> float:")],
 }
 
 
@@ -27,10 +28,11 @@ class Index:
 
     def edges(self) -> Iterator[tuple[str, str, str, int]]:
         yield from [
-            ("a.py", "src/store.py", "load", 4),
-            ("b.py", "src/store.py", "load", 1),
+            ("a.py", "src/store.py", "load_from", 4),
+            ("b.py", "src/store.py", "load_from", 1),
             ("c.py", "src/store.py", "Store", 1),
-            ("c.py", "src/clock.py", "now", 1),
+            ("c.py", "tests/test_store.py", "check_all", 9),
+            ("c.py", "src/clock.py", "now_utc", 1),
         ]
 
     def symbols_of(self, path: str) -> Sequence[Row]:
@@ -39,10 +41,10 @@ class Index:
 
 WHOLE = """\
 src/clock.py
-  def now() -> float:
+  def now_utc() -> float:
 src/store.py
   class Store:
-    def load( self, name: str ) -> bytes:"""
+    def load_from( self, name: str ) -> bytes:"""
 
 
 def test_a_map_reads_as_code_does() -> None:
@@ -50,16 +52,16 @@ def test_a_map_reads_as_code_does() -> None:
 
 
 def test_what_is_most_central_stays_where_room_is_short() -> None:
-    assert repo_map(Index(), 25) == "\n".join(WHOLE.split("\n")[2:])
+    assert repo_map(Index(), 27) == "\n".join(WHOLE.split("\n")[2:])
     assert repo_map(Index(), 0) == ""
     for tokens in range(0, 60, 5):
         assert len(repo_map(Index(), tokens)) <= tokens * 3.2
 
 
 def test_what_is_asked_for_is_on_it() -> None:
-    assert "def now" in repo_map(Index(), 12, wanted={"now"})
+    assert "def now_utc" in repo_map(Index(), 14, wanted={"now_utc"})
 
 
 def test_paths_that_may_not_be_named_are_not() -> None:
     found = repo_map(Index(), 1000, allowed=lambda path: "store" not in path)
-    assert found == "src/clock.py\n  def now() -> float:"
+    assert found == "src/clock.py\n  def now_utc() -> float:"
