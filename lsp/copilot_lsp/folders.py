@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _IGNORE_FILES = frozenset({".gitignore", OWN_FILE})
+_MOST_KNOWN = 1000
 _WORDS = {
     Refusal.EXCLUDED: "a .copilotignore or the setting context.exclude leaves it out",
     Refusal.SENSITIVE: "files of this name hold secrets",
@@ -51,6 +52,8 @@ class Folders:
         self._work_done = work_done
         self._folders: dict[Path, Folder] = {}
         self._resolved: dict[str, Path | None] = {}
+        self._refused: dict[str, str] = {}
+        """Looked up with each key, and looks at the disk."""
         self._uris: tuple[str, ...] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._told: set[str] = set()
@@ -95,16 +98,9 @@ class Folders:
 
         What Git ignores may be completed, though no other document is shown it.
         """
-        found = self.of(uri)
-        if found is None:
-            path = to_fs_path(uri) if uri.startswith("file:") else None
-            return _WORDS[Refusal.SENSITIVE] if path is not None and is_sensitive(Path(path).name) else ""
-        folder, path = found
-        try:
-            folder.gate.shown(path, "")
-        except Refused as refused:
-            return _WORDS.get(refused.reason, "")
-        return ""
+        if uri not in self._refused:
+            self._refused[uri] = self._refusal(uri)
+        return self._refused[uri]
 
     def may_show(self, uri: str) -> tuple[Folder, str] | None:
         """As :meth:`of`, for a document that others may be shown."""
@@ -117,16 +113,29 @@ class Folders:
             return
         folder, path = found
         if path.rpartition("/")[2] in _IGNORE_FILES:
-            folder.gate.forget()
+            self._forget(folder)
         if folder.handle is not None:
             folder.handle.saved(path)
 
     # ------------------------------------------------------------------------------------------------------- details
 
+    def _refusal(self, uri: str) -> str:
+        found = self.of(uri)
+        if found is None:
+            path = to_fs_path(uri) if uri.startswith("file:") else None
+            return _WORDS[Refusal.SENSITIVE] if path is not None and is_sensitive(Path(path).name) else ""
+        folder, path = found
+        try:
+            folder.gate.shown(path, "")
+        except Refused as refused:
+            return _WORDS.get(refused.reason, "")
+        return ""
+
     def _path(self, uri: str) -> Path | None:
         if uri not in self._resolved:
-            if len(self._resolved) > 1000:
+            if len(self._resolved) > _MOST_KNOWN:
                 self._resolved.clear()
+                self._refused.clear()
             name = to_fs_path(uri) if uri.startswith("file:") else None
             # The folder is resolved, the file is not: a link in a workspace is a file of its own, which is not read.
             self._resolved[uri] = Path(name).parent.resolve() / Path(name).name if name else None
@@ -152,6 +161,12 @@ class Folders:
                 if folder.handle is None and self._server.context.index:
                     self._keep_index(folder)
         self._resolved.clear()
+        self._refused.clear()
+
+    def _forget(self, folder: Folder) -> None:
+        """What may be seen of it may be something else now."""
+        folder.gate.forget()
+        self._refused.clear()
 
     def _keep_index(self, folder: Folder) -> None:
         home = Path.home()
@@ -172,7 +187,7 @@ class Folders:
                 return
             if folder.told is None or folder.told.state != status.state:
                 # Which files may be seen is read anew whenever the index looks at all of them again.
-                folder.gate.forget()
+                self._forget(folder)
             folder.told = status
             if status.state in {"scanning", "waiting"} and status.done < status.total:
                 work_done.report(f"{status.done} of {status.total} files", status.done / status.total)

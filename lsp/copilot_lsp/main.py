@@ -53,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
     from copilot_lsp.logs import set_up_logging
 
     set_up_logging(args.log_level)
+    # A thread that gathers context must not hold up a key for longer.
+    sys.setswitchinterval(0.001)
     server = _server(args, socket)
     gc.freeze()
     gc.enable()

@@ -42,7 +42,7 @@ _REQUEST_FAILED = -32803
 """LSP 3.17, ``LSPErrorCodes.RequestFailed``."""
 
 _MOST_CHOICES = 3
-_SECRETS = "The code holds secrets that the model was not shown and that look alike, so its change can't be put together."
+_SECRETS = "The code holds secrets that look alike, which the model was not shown, so its change can't be put together."
 _NO_CREATING = "This editor creates no files for a server, so the change is only shown."
 
 
