@@ -21,11 +21,6 @@ export function piece(part: Part): Words {
   };
 }
 
-/** The first line of `text` that says something, without its indentation. */
-export function head(text: string): string {
-  return text.split("\n").map((line) => line.trim()).find((line) => line !== "") ?? "";
-}
-
 /** One entry for each file or folder that something was said about; it is taken back as a whole. */
 export function choices({ pins, bans, never }: Choices): { label: string; description: string }[] {
   const said = new Map<string, string[]>();

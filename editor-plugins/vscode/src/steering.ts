@@ -1,7 +1,7 @@
 // What of other files the model was shown, and what the user wants it to see: pinned, not this piece, never this file.
 import * as vscode from "vscode";
 import { ExecuteCommandRequest } from "vscode-languageclient/node";
-import { choices, head, piece } from "./choicesText";
+import { choices, piece } from "./choicesText";
 import { text } from "./connection";
 import type { Connection } from "./connection";
 import type { Ghost } from "./ghost";
@@ -133,18 +133,15 @@ export class Steering {
     }
   }
 
-  /** The server finds the lines in the text of an open document. */
+  /** The server finds the lines in the text of an open document; and whoever pins them sees which they are. */
   private async pin(uri: vscode.Uri, { part, path }: Piece): Promise<void> {
     const file = beside(uri, path);
-    const document = file && (await vscode.workspace.openTextDocument(file));
     const known = this.connection.client?.code2ProtocolConverter;
-    if (document === undefined || known === undefined) {
+    if (file === undefined || known === undefined) {
       return;
     }
-    const range = lines(part);
-    if (head(document.getText(range)) !== head(part.text)) {
-      say(`${path} was changed meanwhile. Select there what you want to pin.`);
-    } else if ((await this.change("pin", { uri: known.asUri(document.uri), range: known.asRange(range) })) !== undefined) {
+    const { document, selection } = await vscode.window.showTextDocument(file, { selection: lines(part), preserveFocus: true });
+    if ((await this.change("pin", { uri: known.asUri(document.uri), range: known.asRange(selection) })) !== undefined) {
       say(`${path}:${part.firstLine}–${part.lastLine} is shown to the model from now on.`);
     }
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { choices, head, piece } from "../src/choicesText";
+import { choices, piece } from "../src/choicesText";
 import type { Part } from "../src/wire";
 
 const PART: Part = {
@@ -9,7 +9,7 @@ const PART: Part = {
   firstLine: 3,
   lastLine: 9,
   reason: "defines read_json",
-  text: "\n  def read_json(path):\n    return 1\n",
+  text: "def read_json(path):\n    return 1\n",
   score: 0.8132,
   tokens: 40,
   kept: 40,
@@ -23,11 +23,6 @@ test("a piece says where it is from, why it is there and what it cost", () => {
   });
   assert.equal(piece({ ...PART, kept: 12, score: null }).detail, "12 of 40 tokens");
   assert.equal(piece({ ...PART, tokens: null, kept: null, score: null }).detail, "");
-});
-
-test("a piece begins with its first line that says something", () => {
-  assert.equal(head(PART.text), "def read_json(path):");
-  assert.equal(head(" \n"), "");
 });
 
 test("what was chosen is listed by file", () => {
