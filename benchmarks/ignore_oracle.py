@@ -158,16 +158,16 @@ class Place:
         )
 
     def ignored_by_git(self, paths: list[str]) -> dict[str, bool]:
-        asked = "".join(f"{path}\0" for path in paths).encode()
-        # A path is no pattern, though it begins with a colon.
-        command = ["git", "--literal-pathspecs", "-C", str(self.top), "check-ignore", "--stdin", "-z", "-v", "-n"]
+        # Not bare: one that begins with a colon would be a pattern.
+        asked = "".join(f"./{path}\0" for path in paths).encode()
+        command = ["git", "-C", str(self.top), "check-ignore", "--stdin", "-z", "-v", "-n"]
         done = subprocess.run(command, input=asked, capture_output=True, check=False)
         if done.returncode not in {0, 1}:
             raise RuntimeError(done.stderr.decode())
         fields = done.stdout.split(b"\0")[:-1]
         # Four for each path: the file of the rule, its line, the rule, the path.
         return {
-            os.fsdecode(path): bool(rule) and not rule.startswith(b"!")
+            os.fsdecode(path[2:]): bool(rule) and not rule.startswith(b"!")
             for rule, path in zip(fields[2::4], fields[3::4], strict=True)
         }
 
@@ -220,9 +220,8 @@ def main() -> None:
             wrong += len(found.differences)
             for line in found.differences[:5]:
                 print(f"tree {number}: {line}\n  {tree.rules} {tree.exclude!r} {tree.user!r} {tree.ignores_case}")
-    print(
-        f"{given.count} trees, {paths} paths ({ignored} ignored by Git), {wrong} differences, {time.monotonic() - start:.0f} s"
-    )
+    seconds = time.monotonic() - start
+    print(f"{given.count} trees, {paths} paths ({ignored} ignored by Git), {wrong} differences, {seconds:.0f} s")
     raise SystemExit(1 if wrong else 0)
 
 

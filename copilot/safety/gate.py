@@ -82,7 +82,7 @@ class Gate:
     """Reads the disk, so it belongs in a thread; several may use it at once."""
 
     def __init__(self, root: Path, *, exclude: Sequence[str] = ()) -> None:
-        """``exclude``: patterns as in .gitignore, from the user's configuration; nothing in the workspace undoes them."""
+        """``exclude``: patterns as in .gitignore, from the user's configuration; nothing in a workspace undoes them."""
         self.root = root.resolve()
         self._exclude = tuple(exclude)
         self._made: Ignores | None = None
@@ -90,14 +90,15 @@ class Gate:
     def refusal(self, path: str, *, is_folder: bool = False) -> Refusal | None:
         """By name only: ``OUTSIDE``, ``EXCLUDED``, ``SENSITIVE`` or ``IGNORED``, the first that holds, or None.
 
-        The file need not exist. "" is the root, which may itself be ignored by the repository around it.
+        The file need not exist; one with a slash at its end is a folder. "" is the root, which may itself be ignored by
+        the repository around it.
         """
         normal = inside.normal(path)
         if normal is None:
             return Refusal.OUTSIDE
-        ignores = self._ignores()
+        is_folder = is_folder or path.endswith("/")
         folder, _, name = normal.rpartition("/")
-        level = ignores.level(folder)
+        level = self._ignores().level(folder)
         if not name:
             return _of_folder(level)
         if level.excludes(name, is_folder=is_folder):
@@ -143,8 +144,8 @@ class Gate:
                 path = before + name
                 if is_folder:
                     folders.append(path)
-                elif not is_sensitive(path):
-                    files += _found(entry, path)
+                elif not is_sensitive(path) and (info := _stat(entry)):
+                    files.append(Found(path, info.st_size, info.st_mtime_ns))
         except OSError:
             # The disk failed in the middle: what was seen until then counts.
             return files, folders, above
@@ -231,9 +232,8 @@ def _of_folder(level: Level) -> Refusal | None:
     return Refusal.IGNORED if level.ignored else None
 
 
-def _found(entry: "os.DirEntry[str]", path: str) -> list[Found]:
+def _stat(entry: "os.DirEntry[str]") -> os.stat_result | None:
     try:
-        info = entry.stat(follow_symlinks=False)
+        return entry.stat(follow_symlinks=False)
     except OSError:
-        return []
-    return [Found(path, info.st_size, info.st_mtime_ns)]
+        return None

@@ -97,7 +97,8 @@ class _Table:
         self._fold = fold
         self._any = -1
         self._names: dict[bytes, int] = {}
-        self._ends: dict[int, dict[bytes, int]] = {}
+        # By the last byte, which few names share with a rule; then by length.
+        self._ends: dict[int, dict[int, dict[bytes, int]]] = {}
         self._paths: dict[bytes, int] = {}
         self._wild_names = _Expressions()
         self._wild_paths = _Expressions()
@@ -123,7 +124,7 @@ class _Table:
         elif pattern == b"*":
             self._any = number
         elif pattern.startswith(b"*") and not SPECIAL.search(pattern, 1):
-            self._ends.setdefault(len(pattern) - 1, {})[literal[1:]] = number
+            self._ends.setdefault(literal[-1], {}).setdefault(len(pattern) - 1, {})[literal[1:]] = number
         elif (found := expression(pattern, fold=self._fold)) is not None:
             self._wild_names.add(number, found)
         else:
@@ -149,15 +150,19 @@ class _Table:
         if self._fold:
             name = name.lower()
             path = path and path.lower()
-        best = self._names.get(name, self._any)
+        best = self._names.get(name, -1)
         best = max(best, self._any)
-        for length, ends in self._ends.items():
-            number = ends.get(name[-length:], -1)
-            best = max(best, number)
-        best = max(best, self._wild_names.last(name, best))
+        ends = self._ends.get(name[-1])
+        if ends:
+            for length, numbers in ends.items():
+                best = max(best, numbers.get(name[-length:], -1))
+        if self._wild_names:
+            best = self._wild_names.last(name, best)
         if path is not None:
-            best = max(best, self._paths.get(path, -1))
-            best = max(best, self._wild_paths.last(path, best))
+            number = self._paths.get(path, -1)
+            best = max(best, number)
+            if self._wild_paths:
+                best = self._wild_paths.last(path, best)
         return best
 
 
@@ -168,22 +173,23 @@ class _Expressions:
         self._added: list[tuple[int, bytes]] = []
         self._compiled: list[tuple[re.Pattern[bytes], list[int]]] | None = None
 
+    def __bool__(self) -> bool:
+        return bool(self._added)
+
     def add(self, number: int, text: bytes) -> None:
         self._added.append((number, text))
 
     def last(self, text: bytes, above: int) -> int:
-        """The highest number whose expression matches all of ``text``, -1 for none above ``above``."""
-        if not self._added:
-            return -1
+        """The highest number whose expression matches all of ``text``; ``above`` where none is higher."""
         if self._compiled is None:
             self._compiled = self._all()
         for compiled, numbers in self._compiled:
             if numbers[0] <= above:
-                return -1
+                break
             if found := compiled.fullmatch(text):
                 assert found.lastindex is not None
-                return numbers[found.lastindex - 1]
-        return -1
+                return max(above, numbers[found.lastindex - 1])
+        return above
 
     def _all(self) -> list[tuple[re.Pattern[bytes], list[int]]]:
         latest = self._added[::-1]

@@ -63,6 +63,7 @@ class _Applied(NamedTuple):
 
 # The files of one repository, the weightiest first.
 _Stack = tuple[_Applied, ...]
+_NONE: tuple[_Stack, ...] = ((),)
 
 
 class Level(NamedTuple):
@@ -78,10 +79,10 @@ class Level(NamedTuple):
     own: tuple[_Stack, ...]
 
     def ignores(self, name: str, *, is_folder: bool) -> bool:
-        return self.ignored or name == ".git" or _refused(self.git, name, is_folder)
+        return self.ignored or (len(name) == 4 and name.lower() == ".git") or _refused(self.git, name, is_folder)
 
     def excludes(self, name: str, *, is_folder: bool) -> bool:
-        return self.excluded or _refused(self.own, name, is_folder)
+        return self.excluded or (self.own != _NONE and _refused(self.own, name, is_folder))
 
 
 def _refused(stacks: tuple[_Stack, ...], name: str, is_folder: bool) -> bool:
@@ -105,6 +106,7 @@ class Ignores:
         self._known: dict[bytes, RuleSet] = {}
         self._known_own: dict[bytes, OwnRules] = {}
         self._settings = repository.git_settings(root)
+        self._exclude = tuple(exclude)
         self._configured = OwnRules(parse("\n".join(exclude).encode(errors="surrogateescape")))
         self._levels = {"": self._root_level()}
 
@@ -160,15 +162,16 @@ class Ignores:
         for place in reversed([self._root, *self._root.parents]):
             if not place.is_relative_to(top):
                 continue
-            descriptor = os.open(place, inside.FOLDER)
+            descriptor = _opened(place)
             try:
-                if place == top:
-                    level = self._with_files(level, descriptor, None)
-                else:
+                if place != top:
                     level = self._below(level, place, descriptor, None)
+                elif descriptor is not None:
+                    level = self._with_files(level, descriptor, None)
             finally:
-                os.close(descriptor)
-        return level._replace(own=((_Applied(self._configured, b""),), *level.own))
+                if descriptor is not None:
+                    os.close(descriptor)
+        return level._replace(own=((_Applied(self._configured, b""),), *level.own)) if self._exclude else level
 
     def _below(self, above: Level, place: Path, descriptor: int | None, listed: Collection[str] | None) -> Level:
         name = place.name
@@ -250,6 +253,13 @@ def _data(
     except OSError:
         return otherwise
     return data if len(data) <= _MOST_BYTES else _EVERYTHING
+
+
+def _opened(folder: Path) -> int | None:
+    try:
+        return os.open(folder, inside.FOLDER)
+    except OSError:
+        return None
 
 
 def _exists(name: str, dir_fd: int) -> bool:

@@ -1,0 +1,287 @@
+"""What comes out of a workspace, and what never does."""
+
+import os
+from collections.abc import Callable
+from hashlib import blake2b
+from pathlib import Path
+
+import pytest
+
+from copilot.safety.gate import Gate, Refusal, Refused
+from tests.copilot.safety.conftest import Laid, initialised
+
+_TOKEN = "ghp_" + "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC2dF4hJ6"
+
+
+def _reason(act: Callable[[], object]) -> Refusal:
+    with pytest.raises(Refused) as raised:
+        act()
+    assert raised.value.code == "refused"
+    assert raised.value.hint
+    return raised.value.reason
+
+
+def test_walk(laid: Laid) -> None:
+    root = initialised(
+        laid(
+            {
+                ".gitignore": "built/\n*.log\n",
+                "b.py": "x",
+                "a/z.py": "xy",
+                "a/b/c.py": "",
+                "a-b": "",
+                "built/a.py": "",
+                "a/b.log": "",
+                ".github/ci.yml": "",
+                ".env": "",
+                "a/id_rsa": "",
+            }
+        )
+    )
+    (root / "caf\u00e9").touch()
+    Path(os.fsdecode(os.fsencode(root) + b"/not-utf-8-\xff")).touch()
+    (root / "two\nlines").touch()
+    gate = Gate(root)
+    found = list(gate.walk())
+    assert [it.path for it in found] == [
+        *(".gitignore", "a-b", "b.py", "caf\u00e9", ".github/ci.yml", "a/z.py", "a/b/c.py"),
+    ]
+    assert found == list(gate.walk()) == list(Gate(root).walk())
+    info = (root / "a" / "z.py").stat()
+    assert ("a/z.py", 2, info.st_mtime_ns) in found
+    # By name alone the same is said.
+    assert all(gate.refusal(it.path) is None for it in found)
+    assert gate.refusal(".git/config") is gate.refusal(".GIT", is_folder=True) is Refusal.IGNORED
+    assert gate.refusal("built/") is gate.refusal("built", is_folder=True) is Refusal.IGNORED
+    assert gate.refusal("built") is None
+
+
+def test_walk_follows_no_link(laid: Laid, tmp_path: Path) -> None:
+    root = laid({"a/b": ""})
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "c").touch()
+    (root / "out").symlink_to(tmp_path / "elsewhere")
+    (root / "etc").symlink_to("/etc")
+    (root / "up").symlink_to("..")
+    (root / "a" / "loop").symlink_to(".")
+    (root / "file").symlink_to("a/b")
+    os.mkfifo(root / "pipe")
+    assert [it.path for it in Gate(root).walk()] == ["a/b"]
+
+
+def test_walk_goes_on_where_something_vanishes(laid: Laid) -> None:
+    root = laid({f"{folder}/f": "" for folder in "abc"})
+    walk = Gate(root).walk()
+    assert next(walk).path == "a/f"
+    (root / "b" / "f").unlink()
+    (root / "b").rmdir()
+    assert [it.path for it in walk] == ["c/f"]
+
+
+def test_a_folder_that_becomes_a_link_during_a_walk(laid: Laid, tmp_path: Path) -> None:
+    root = laid({f"{folder}/f": "" for folder in "abc"})
+    walk = Gate(root).walk()
+    assert next(walk).path == "a/f"
+    (root / "b").rename(tmp_path / "elsewhere")
+    (root / "b").symlink_to(tmp_path / "elsewhere")
+    assert [it.path for it in walk] == ["c/f"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read(laid: Laid) -> None:
+    root = laid({"a/f": "", "b/f": "", "c": ""})
+    (root / "a").chmod(0)
+    (root / "c").chmod(0)
+    try:
+        gate = Gate(root)
+        assert [it.path for it in gate.walk()] == ["c", "b/f"]
+        assert _reason(lambda: gate.read("a/f")) is Refusal.NO_FILE
+        assert _reason(lambda: gate.read("c")) is Refusal.NO_FILE
+    finally:
+        (root / "a").chmod(0o700)
+
+
+def test_a_folder_that_cannot_be_opened(laid: Laid, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = laid({"a/f": "", "b/f": "", "c/f": ""})
+    opened = os.open
+
+    def refusing(path: str | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if path == "b":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", refusing)
+    gate = Gate(root)
+    assert [it.path for it in gate.walk()] == ["a/f", "c/f"]
+    assert _reason(lambda: gate.read("b/f")) is Refusal.NO_FILE
+
+
+def test_read(laid: Laid) -> None:
+    root = laid({})
+    root.mkdir()
+    data = f"\ufeffkey = '{_TOKEN}'\r\nnext\r\n".encode()
+    (root / "a.py").write_bytes(data)
+    seen = Gate(root).read("./a.py")
+    assert _TOKEN not in seen.text
+    assert len(seen.text) == len(f"key = '{_TOKEN}'\nnext\n")
+    assert seen.text.startswith("key = '")
+    assert seen.text.endswith("'\nnext\n")
+    assert seen.masked == 1
+    assert (seen.path, seen.size, seen.digest) == ("a.py", len(data), blake2b(data, digest_size=16).digest())
+    assert seen.mtime_ns == (root / "a.py").stat().st_mtime_ns
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"a\0b", Refusal.BINARY),
+        (b"a\n" * 500_001, Refusal.HUGE),
+        (b"a" * 5001, Refusal.MINIFIED),
+        (b"# Code generated by x. DO NOT EDIT.\n", Refusal.GENERATED),
+        (b"caf\xe9", Refusal.NO_TEXT),
+        ("\ufeffa".encode("utf-16-le"), Refusal.NO_TEXT),
+    ],
+)
+def test_read_of_what_people_did_not_write(laid: Laid, data: bytes, reason: Refusal) -> None:
+    root = laid({"x": ""})
+    (root / "a.py").write_bytes(data)
+    assert _reason(lambda: Gate(root).read("a.py")) is reason
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("../secret", Refusal.OUTSIDE),
+        ("a/../../secret", Refusal.OUTSIDE),
+        ("a/../b", Refusal.OUTSIDE),
+        ("/etc/passwd", Refusal.OUTSIDE),
+        ("b\0", Refusal.OUTSIDE),
+        ("etc/passwd", Refusal.OUTSIDE),
+        ("passwd", Refusal.OUTSIDE),
+        ("inner/c", Refusal.OUTSIDE),
+        ("to-b", Refusal.OUTSIDE),
+        ("loop", Refusal.OUTSIDE),
+        ("loop/b", Refusal.OUTSIDE),
+        ("pipe", Refusal.NOT_REGULAR),
+        ("a", Refusal.NOT_REGULAR),
+        ("", Refusal.NOT_REGULAR),
+        ("b/c", Refusal.NO_FILE),
+        ("x", Refusal.NO_FILE),
+        ("a" * 300, Refusal.NO_FILE),
+        (".git/HEAD", Refusal.IGNORED),
+        (".env", Refusal.SENSITIVE),
+        (".ENV", Refusal.SENSITIVE),
+        ("a/Id_Rsa", Refusal.SENSITIVE),
+    ],
+)
+def test_read_stays_inside(laid: Laid, tmp_path: Path, path: str, reason: Refusal) -> None:
+    root = laid({"a/c": "x", "b": "x", ".env": "x"})
+    (tmp_path / "secret").write_text("x")
+    (root / "etc").symlink_to("/etc")
+    (root / "passwd").symlink_to("/etc/passwd")
+    (root / "inner").symlink_to("a")
+    (root / "to-b").symlink_to("b")
+    (root / "loop").symlink_to("loop")
+    os.mkfifo(root / "pipe")
+    gate = Gate(root)
+    assert _reason(lambda: gate.read(path)) is reason
+    assert gate.read("b").text == "x"
+
+
+def test_a_workspace_named_over_a_link(laid: Laid, tmp_path: Path) -> None:
+    root = laid({"a": "x"})
+    (tmp_path / "link").symlink_to(root)
+    gate = Gate(tmp_path / "link")
+    assert gate.root == root.resolve()
+    assert gate.read("a").text == "x"
+
+
+def test_a_hard_link_is_a_file_like_any_other(laid: Laid, tmp_path: Path) -> None:
+    """Nothing tells it from one; its name is what the rules are about, and secrets are masked all the same."""
+    root = laid({"b": ""})
+    (tmp_path / "elsewhere").write_text(_TOKEN)
+    (root / "a").hardlink_to(tmp_path / "elsewhere")
+    (root / ".env").hardlink_to(tmp_path / "elsewhere")
+    gate = Gate(root)
+    assert [it.path for it in gate.walk()] == ["a", "b"]
+    assert _TOKEN not in gate.read("a").text
+
+
+def test_shown(laid: Laid, tmp_path: Path) -> None:
+    root = laid(
+        {
+            ".gitignore": "*.log\nvendor/\n",
+            ".copilotignore": "private/\n",
+            "vendor/.copilotignore": "x\n",
+            "private/a": "",
+            ".env": "",
+            "b": "",
+        }
+    )
+    (root / "to-env").symlink_to(".env")
+    (root / "to-private").symlink_to("private")
+    (tmp_path / "in").symlink_to(root / "private")
+    gate = Gate(root, exclude=["/own.py", "*.tf", "kept/"])
+    text = f"a = {_TOKEN}\r\n"
+    # The user opened it, so that Git ignores it doesn't matter.
+    for path in (
+        "b",
+        "not-saved-yet.py",
+        "a.log",
+        "vendor/a",
+        "/usr/lib/x.py",
+        "../x.py",
+        "untitled:1",
+        str(root / "b"),
+    ):
+        assert _TOKEN not in gate.shown(path, text)
+        assert len(gate.shown(path, text)) == len(text)
+    for path in (".env", "a/.ENV", "to-env", "/home/me/.ssh/id_rsa", str(root / ".env"), "../.env"):
+        assert _reason(lambda path=path: gate.shown(path, text)) is Refusal.SENSITIVE  # type: ignore[misc]
+    for path in (
+        *("private/a", "Private/a", "to-private/a", str(tmp_path / "in" / "a"), str(root / "private" / "a")),
+        *("own.py", "vendor/x", "/usr/x.tf", "../kept/x", "a/kept/x"),
+    ):
+        assert _reason(lambda path=path: gate.shown(path, text)) is Refusal.EXCLUDED  # type: ignore[misc]
+    assert _reason(lambda: gate.shown("b\n", text)) is Refusal.OUTSIDE
+
+
+def test_no_canary_comes_out(laid: Laid, tmp_path: Path) -> None:
+    canary = "CANARY-7f3a"
+    hidden = [
+        *("built/a.py", "a.log", "in/deep/b.log", "in/secret.txt", "nested/x.o", "in/own/a.py", "data/all.csv"),
+        *(".env", "in/.env.local", "id_ed25519", "in/server.pem", ".git/notes", "configured/a.py", "by-user.tmp"),
+        *("Private/a.md", "nested/inner"),
+    ]
+    root = initialised(laid(dict.fromkeys(hidden, canary) | {f"in/{number}.py": "pass\n" for number in range(20)}))
+    initialised(root / "nested")
+    (root / ".gitignore").write_text("built/\n*.log\n*.o\n")
+    (root / "in" / ".gitignore").write_text("/secret.txt\n")
+    (root / "nested" / ".gitignore").write_text("!*.o\ninner\n")
+    (root / ".copilotignore").write_text("private/\n*.csv\n!Private/a.md\n")
+    (root / "in" / ".copilotignore").write_text("own\n")
+    (root / ".git" / "info" / "exclude").write_text("by-user.*\n")
+    (tmp_path / "outside").write_text(canary)
+    (root / "link").symlink_to(tmp_path / "outside")
+    (root / "link-in").symlink_to(".env")
+    (root / "folder").symlink_to("built")
+    (root / "binary").write_bytes(f"\0{canary}".encode())
+    gate = Gate(root, exclude=["configured"])
+    walked = [it.path for it in gate.walk()]
+    texts = []
+    every = [it.relative_to(root).as_posix() for it in root.rglob("*")]
+    for path in [*walked, *every, *(it.upper() for it in every), "folder/a.py", "../outside"]:
+        try:
+            texts.append(gate.read(path).text)
+        except Refused as error:
+            assert canary not in str(error)
+    assert len(texts) > 40
+    assert not any(canary in text for text in texts)
+    assert not set(walked) & {*hidden, "link", "link-in"}
+
+
+def test_a_refusal_says_what_it_is_about(laid: Laid) -> None:
+    with pytest.raises(Refused) as raised:
+        Gate(laid({".env": ""})).read(".env")
+    assert ".env" in raised.value.message
+    assert "secrets" in raised.value.message
