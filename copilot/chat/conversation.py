@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from copilot.chat.attachments import Attachment, rendered
 from copilot.chat.place import Place
 from copilot.chat.question import Outcome, Turn
 from copilot.chat.wording import clipped, conversation, fenced, surroundings, where
@@ -11,11 +12,14 @@ _TITLE = 60
 
 
 class Conversation(NamedTuple):
-    """``earlier``: the turns before, oldest first."""
+    """``earlier``: the turns before, oldest first. ``attachments``: what the question named; ``said``: in words, what
+    else to know of that."""
 
     question: str
     earlier: Sequence[Turn] = ()
     place: Place | None = None
+    attachments: Sequence[Attachment] = ()
+    said: Sequence[str] = ()
 
     @property
     def title(self) -> str:
@@ -29,6 +33,8 @@ class Conversation(NamedTuple):
     def turns(self, room: int) -> list[Turn]:
         question = clipped(self.question, room)
         left = room - len(question)
+        given = rendered(self.attachments, left * 2 // 3)
+        left -= len(given)
         about = self._about(left // 2)
         left -= len(about)
         kept: list[Turn] = []
@@ -40,7 +46,7 @@ class Conversation(NamedTuple):
         # A conversation begins with a question.
         while kept and kept[0]["role"] != "user":
             del kept[0]
-        return conversation(f"{about}{question}", *kept)
+        return conversation(f"{given}{about}{question}", *kept)
 
     def _about(self, room: int) -> str:
         place = self.place
@@ -55,4 +61,11 @@ class Conversation(NamedTuple):
         )
 
     def read(self, answer: str, *, whole: bool) -> Outcome:
-        return Outcome()
+        return Outcome(note=" ".join([*self._attached(), *self.said]))
+
+    def _attached(self) -> list[str]:
+        """What the model was shown because the question named it, and why."""
+        if not self.attachments:
+            return []
+        named = [f"{it.origin} ({it.reason})" if it.reason else it.origin for it in self.attachments]
+        return [f"Attached: {', '.join(named)}."]

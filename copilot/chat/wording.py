@@ -19,6 +19,14 @@ def conversation(question: str, *earlier: Turn) -> list[Turn]:
     return [{"role": "system", "content": _SYSTEM}, *earlier, {"role": "user", "content": question.strip()}]
 
 
+def conventions(rules: str, room: int) -> str:
+    """For the end of the system text: the rules of a project that its user trusts, in at most about ``room``
+    characters; empty where there are none."""
+    if not rules.strip() or room <= 0:
+        return ""
+    return f"\nThe conventions of this project, which code and answers follow:\n{clipped(rules.strip(), room)}\n"
+
+
 def fenced(code: str, language: str = "") -> str:
     """In a fence longer than any in the code."""
     longest = max((len(run) for run in re.findall(r"`{3,}", code)), default=2)

@@ -43,10 +43,13 @@ class Answer:
         return self.finish != "length"
 
 
-async def asked(link: HostLink, question: "Question", came: Callable[[str], None], masking: "Masking") -> Answer:
+async def asked(
+    link: HostLink, question: "Question", came: Callable[[str], None], masking: "Masking", rules: str = ""
+) -> Answer:
     """The model's answer; ``came`` is told each piece. Being cancelled stops the model.
 
-    Secrets in the question are masked, here for all of them; ``masking`` knows them afterwards.
+    Secrets in the question are masked, here for all of them; ``masking`` knows them afterwards. ``rules``: of the
+    project, for the system text.
 
     A host that left is replaced once, and a prompt that is too long is made shorter. Raises ``SlipstreamError``.
     """
@@ -59,7 +62,7 @@ async def asked(link: HostLink, question: "Question", came: Callable[[str], None
     lost = False
     while True:
         answer = Answer(model=status.model if status is not None else None)
-        turns = await asyncio.to_thread(_turns, question, room, masking)
+        turns = await asyncio.to_thread(_turns, question, room, masking, rules)
         try:
             await _read(client.chat_pieces(turns, max_tokens=most_tokens), answer, came)
         except SlipstreamError as error:
@@ -78,8 +81,12 @@ async def asked(link: HostLink, question: "Question", came: Callable[[str], None
             return answer
 
 
-def _turns(question: "Question", room: int, masking: "Masking") -> "list[Turn]":
-    return masking.turns(question.turns(room))
+def _turns(question: "Question", room: int, masking: "Masking", rules: str) -> "list[Turn]":
+    from copilot.chat.wording import conventions
+
+    told = conventions(rules, room // 4)
+    first, *rest = question.turns(room - len(told))
+    return masking.turns([{**first, "content": first["content"] + told}, *rest])
 
 
 async def _read(pieces: "AsyncGenerator[ChatPiece]", answer: Answer, came: Callable[[str], None]) -> None:

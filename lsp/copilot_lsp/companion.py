@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -257,7 +257,8 @@ class Companion:
     ) -> exchange.FromEditor:
         match letter:
             case exchange.Look():
-                found = await asyncio.to_thread(self._looked, letter)
+                refused = self._refused()
+                found = await asyncio.to_thread(self._looked, letter, refused)
                 return exchange.Looked(request=letter.request, attachments=found)
             case exchange.Propose():
                 return exchange.Proposed(request=letter.request, review=await self._proposed(letter))
@@ -269,14 +270,22 @@ class Companion:
                 await self._show(letter)
         return exchange.Done(request=letter.request)
 
-    def _looked(self, letter: exchange.Look) -> "tuple[Attachment, ...]":
+    def _refused(self) -> dict[str, str]:
+        """Open documents that a model is not shown, and why."""
+        folders = self._server.folders
+        return {uri: why for uri in self._server.documents if (why := folders.refuses(uri))}
+
+    def _looked(self, letter: exchange.Look, refused: Mapping[str, str]) -> "tuple[Attachment, ...]":
         from copilot_lsp.looking import problems_at, selected, whole
 
         documents = self._server.documents
         if letter.what == "open":
-            found = [documents.find(uri) for uri in list(documents)[:_MOST_OPEN]]
+            shown = [uri for uri in documents if uri not in refused]
+            found = [documents.find(uri) for uri in shown[:_MOST_OPEN]]
             return tuple(whole(it, self._server.shown_path(it.uri)) for it in found if it is not None)
         document = documents.get(letter.uri or self._here())
+        if why := refused.get(document.uri):
+            raise SlipstreamError(f"The model is not shown this file: {why}.", code="refused")
         path = self._server.shown_path(document.uri)
         attention = self.attention
         if letter.what == "selection":

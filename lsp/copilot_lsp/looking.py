@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
-from copilot.chat.attachments import Attachment, AttachmentKind, file_attachment
+from copilot.chat.attachments import Attachment, AttachmentKind, file_attachment, text_digest
 from copilot.chat.place import Place
+from copilot.safety.secrets import masked
 from copilot.text.document import Document
 from copilot.text.line_ends import to_newlines
 from copilot.text.position import PositionEncoding, Range
@@ -14,10 +15,9 @@ from copilot_lsp.questions import Diagnostic
 
 
 def whole(document: Document, path: str | None) -> Attachment:
-    """``path``: as a model may see it."""
-    return file_attachment(
-        path or document.uri, document.uri, document.language, _whole_characters(to_newlines(document.text))
-    )
+    """``path``: as a model may see it. Secrets are masked, here as in all that follows."""
+    text = masked(_whole_characters(to_newlines(document.text)))[0]
+    return file_attachment(path or document.uri, document.uri, document.language, text)
 
 
 def selected(document: Document, path: str | None, span: Range, encoding: PositionEncoding) -> Attachment:
@@ -30,16 +30,20 @@ def piece_of(place: Place) -> Attachment:
     path = place.path or place.document.uri
     first, last = lines.first + 1, lines.after
     name = path.rpartition("/")[2]
+    # A secret may begin above what was selected.
+    text = masked(_whole_characters(place.text))[0]
+    start = place.offset((lines.first, 0))
     whole_symbol = symbol is not None and place.lines_of(symbol) == lines
     return Attachment(
         kind=AttachmentKind.SYMBOL if whole_symbol and symbol is not None else AttachmentKind.SELECTION,
         label=symbol.name if whole_symbol and symbol is not None else f"{name}:{first}-{last}",
-        text=_whole_characters(place.piece),
+        text=text[start : start + len(place.piece)],
         path=path,
         uri=place.document.uri,
         language=place.language,
         first=first,
         last=last,
+        digest=text_digest(text),
     )
 
 

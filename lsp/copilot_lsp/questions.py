@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from copilot.chat.attachments import Attachment
+    from copilot.chat.conversation import Conversation
     from copilot.chat.place import Place
     from copilot.chat.question import Question
     from copilot.chat.unit_tests import Target
+    from copilot_lsp.within import Within
 
 _ROLES = frozenset({"user", "assistant"})
 _MOST_TEST_BYTES = 1_000_000
+_MOST_FOUND = 8_000
+"""Characters of what is looked for: about half of what is asked with."""
 
 # A name of the client's own comes back in every notification.
 _StreamName = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -80,13 +84,15 @@ class AskParams(Wire, frozen=True):
 
 class Surroundings(NamedTuple):
     """What a question takes from the editor. ``others``: the documents that are open; ``path``: how a model may see
-    one's path.
+    one's path. ``within``: the workspace, where there is one; ``exclude``: patterns of the user's.
     """
 
     document: Document | None
     encoding: PositionEncoding
     path: "Callable[[str], str | None]"
     others: "Callable[[str], Document | None]"
+    within: "Within | None" = None
+    exclude: tuple[str, ...] = ()
 
 
 def question_of(task: Task, params: AskParams, around: Surroundings) -> "Question":
@@ -101,11 +107,12 @@ def question_of(task: Task, params: AskParams, around: Surroundings) -> "Questio
     from copilot.chat.unit_tests import UnitTests
 
     if task is Task.COMMIT_MESSAGE:
-        return CommitMessage(staged_diff(_path_of(params.uri)), params.question)
+        root = around.within.folder.root if around.within is not None else None
+        return CommitMessage(staged_diff(_path_of(params.uri), around.exclude, root), params.question)
     place = _place(params, around)
     if task is Task.CHAT or place is None:
         turns = [{"role": it.role, "content": it.content} for it in params.messages if it.role in _ROLES]
-        return Conversation(params.question, turns, place)
+        return _with_mentions(Conversation(params.question, turns, place), around.within)
     match task:
         case Task.FIX:
             problems = [(it.range.start.line, it.words) for it in params.diagnostics if it.words.strip()]
@@ -120,15 +127,35 @@ def question_of(task: Task, params: AskParams, around: Surroundings) -> "Questio
             return Explain(place, params.question)
 
 
-def attached_to(params: AskParams, around: Surroundings) -> "tuple[Attachment, ...]":
+def _with_mentions(question: "Conversation", within: "Within | None") -> "Conversation":
+    """What the question names with an @, looked for and read."""
+    from copilot.chat.mentioned import mentioned, without_mentions
+
+    if not mentioned(question.question):
+        return question
+    if within is None:
+        return question._replace(said=("No folder is open in the editor, so nothing was attached.",))
+    from copilot.chat.retrieval import attached
+
+    with within.workspace() as workspace:
+        found = attached(question.question, workspace, room=_MOST_FOUND, near=within.near, hidden=within.hides)
+    return question._replace(
+        question=without_mentions(question.question), attachments=found.attachments, said=found.said
+    )
+
+
+def attached_to(params: AskParams, around: Surroundings, question: "Question") -> "tuple[Attachment, ...]":
     """The code that a question is about, as a companion window shows it."""
+    from copilot.chat.conversation import Conversation
+
+    named = tuple(question.attachments) if isinstance(question, Conversation) else ()
     place = _place(params, around)
     if place is None:
-        return ()
+        return named
     from copilot_lsp.looking import piece_of, problems_at
 
     problems = problems_at(place.document, place.path, params.diagnostics_as_given)
-    return (piece_of(place), problems) if problems is not None else (piece_of(place),)
+    return (piece_of(place), *named) if problems is None else (piece_of(place), problems, *named)
 
 
 def _place(params: AskParams, around: Surroundings) -> "Place | None":
@@ -158,7 +185,7 @@ def _target(place: "Place", around: Surroundings) -> "Target | None":
     path = to_fs_path(uri) if uri.startswith("file:") else None
     file = test_file(Path(path), place.language) if path is not None else None
     target_uri = from_fs_path(str(file)) if file is not None else None
-    if path is None or file is None or target_uri is None or not file.parent.is_dir():
+    if path is None or file is None or target_uri is None or not file.parent.is_dir() or _hidden(file, around):
         return None
     module = module_name(Path(path))
     shown = around.others(target_uri)
@@ -168,6 +195,16 @@ def _target(place: "Place", around: Surroundings) -> "Target | None":
         return Target(target_uri, module, on_disk(file))
     except (OSError, UnicodeError):
         return None
+
+
+def _hidden(file: Path, around: Surroundings) -> bool:
+    """Whether a model must not see it, though the code that it is for may be seen."""
+    from copilot.safety.gate import Refusal
+
+    place = around.within.folder.path_of(file) if around.within is not None else None
+    if around.within is None or place is None:
+        return False
+    return around.within.folder.gate.refusal(place) in {Refusal.EXCLUDED, Refusal.SENSITIVE}
 
 
 def on_disk(path: Path) -> str | None:

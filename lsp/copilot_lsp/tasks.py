@@ -25,8 +25,10 @@ from copilot_lsp.messages import Json, ProgressToken, RequestId, Wire
 from copilot_lsp.progress import WorkDone
 from copilot_lsp.protocol import PlainNotification, PlainRequest
 from copilot_lsp.questions import AskParams, Surroundings, attached_to, question_of
+from copilot_lsp.rules import WorkspaceRules
 from copilot_lsp.showing import Offer, Showing
 from copilot_lsp.streams import StreamNotes
+from copilot_lsp.within import within
 
 if TYPE_CHECKING:
     from copilot.chat.attachments import Attachment
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from copilot.chat.question import Outcome, Question
     from copilot_lsp.edits import EditAbilities
     from copilot_lsp.server import Server
+    from copilot_lsp.within import Within
 
 log = logging.getLogger(__name__)
 
@@ -59,13 +62,14 @@ class RequestFailed(JsonRpcException):
 
 
 class _Asked(NamedTuple):
-    """One command, with the document as it was when it came; the error where that is not known is told by the
-    stream, which begins with every command.
+    """One command, with the document and the workspace as they were when it came; the error where that is not known is
+    told by the stream, which begins with every command.
     """
 
     task: Task
     params: AskParams
     document: Document | SlipstreamError | None
+    within: "Within | None"
 
 
 class Tasks:
@@ -77,6 +81,7 @@ class Tasks:
         self._by_token: dict[ProgressToken, asyncio.Task[Json]] = {}
         self._presenting: set[asyncio.Task[None]] = set()
         self._showing: Showing | None = None
+        self._rules = WorkspaceRules(server, self._shows)
 
     def register(
         self,
@@ -85,6 +90,7 @@ class Tasks:
         notifications: dict[str, PlainNotification],
     ) -> None:
         commands |= {f"{actions.PREFIX}{task}": partial(self._ask, task) for task in Task}
+        self._rules.register(commands)
         requests[types.TEXT_DOCUMENT_CODE_ACTION] = PlainRequest(actions.CodeActionParams, self._actions)
         notifications[types.WINDOW_WORK_DONE_PROGRESS_CANCEL] = PlainNotification(ProgressCancelParams, self._cancel)
 
@@ -97,6 +103,7 @@ class Tasks:
         """End what runs, and remove the files that were shown."""
         for task in (*self._running.values(), *self._presenting):
             task.cancel()
+        self._rules.close()
         if self._showing is not None:
             self._showing.close()
 
@@ -123,7 +130,7 @@ class Tasks:
         name = params.stream or secrets.token_hex(8)
         if name in self._running:
             raise JsonRpcInvalidParams("A stream of this name is still running.")
-        question = _Asked(task, params, self._document(task, params))
+        question = _Asked(task, params, self._document(task, params), within(server, params.uri))
         notes = StreamNotes(
             server.protocol,
             name,
@@ -150,6 +157,8 @@ class Tasks:
     def _document(self, task: Task, params: AskParams) -> Document | SlipstreamError | None:
         if params.uri is None or params.range is None or not (task.of_code or task is Task.CHAT):
             return None
+        if why := self._server.folders.refuses(params.uri):
+            return SlipstreamError(f"The model is not shown this file: {why}.", code="refused")
         try:
             return self._server.documents.get(params.uri)
         except SlipstreamError as error:
@@ -195,6 +204,7 @@ class Tasks:
     async def _answered(self, about: _Asked, notes: StreamNotes, work_done: WorkDone) -> Json:
         # Parsing a large file takes a moment, in which someone may type.
         question, title, attached = await asyncio.to_thread(self._question, about)
+        rules = await self._rules.of(about.within.folder.root) if about.within is not None else ""
         notes.mirror.question, notes.mirror.attachments = about.params.words(about.task, title), attached
         notes.begin(title)
 
@@ -207,8 +217,11 @@ class Tasks:
             from copilot.chat.masking import Masking
 
             masking = Masking()
-            answer = await asked(self._server.host, question, came, masking)
+            answer = await asked(self._server.host, question, came, masking, rules)
             outcome = await asyncio.to_thread(_read, question, answer, masking)
+            if outcome.proposal is None and about.task is not Task.COMMIT_MESSAGE:
+                said = await self._stale(about, answer.text, attached)
+                outcome = outcome._replace(note=" ".join(filter(None, [outcome.note, *said])))
         else:
             answer = Answer()
             outcome = await asyncio.to_thread(_renamed, question, chosen)
@@ -229,9 +242,30 @@ class Tasks:
         if isinstance(about.document, SlipstreamError):
             raise about.document
         server = self._server
-        around = Surroundings(about.document, server.documents.encoding, server.shown_path, server.documents.find)
+        around = Surroundings(
+            about.document,
+            server.documents.encoding,
+            server.shown_path,
+            server.documents.find,
+            about.within,
+            server.context.exclude,
+        )
         question = question_of(about.task, about.params, around)
-        return question, question.title, attached_to(about.params, around)
+        return question, question.title, attached_to(about.params, around, question)
+
+    async def _stale(self, about: _Asked, answer: str, attached: "Sequence[Attachment]") -> list[str]:
+        """Which of the places that an answer names are not what the model read, in words."""
+        from copilot.chat.attachments import citations
+        from copilot.chat.freshness import stale
+
+        found = citations(answer, attached)
+        now = within(self._server, about.params.uri) if found else None
+        if now is None:
+            return []
+        # A file that lies elsewhere has a path that means nothing in this folder.
+        here = [it for it in found if self._server.folders.of(it.attachment.uri) == (now.folder, it.attachment.path)]
+        texts = await asyncio.to_thread(now.texts, {it.attachment.path for it in here})
+        return stale(here, texts)
 
     def _result(self, task: Task, title: str, stream: str, answer: Answer, outcome: "Outcome") -> Json:
         edit = diff = None
