@@ -73,7 +73,7 @@ def test_a_map_names_the_most_central_definitions(root: Path) -> None:
 
 def test_mentions_in_the_text_become_attachments_and_what_fails_is_said(root: Path) -> None:
     found = attached(
-        "@map and @codebase: what does @symbol:Ledger.add_entry do in @file:report.py, @file:src/none.py, @symbol:Gone?",
+        "@map @codebase: what does @symbol:Ledger.add_entry do in @file:report.py, @file:src/none.py, @symbol:Gone?",
         Workspace.of(root),
     )
     kinds = [it.kind for it in found.attachments]
