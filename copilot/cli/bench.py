@@ -10,6 +10,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "replay": ("copilot.cli.bench_replay", "typing replayed: latency, characters saved, work done, beside a peer"),
     "engine": ("copilot.cli.bench_engine", "an engine: prefill, decode, cancelling, many at once, beside the bare one"),
     "quality": ("copilot.cli.bench_quality", "what is suggested: infilling sets, and masked lines of your own code"),
+    "context": ("copilot.cli.bench_context", "what other files are worth: retrieval switched on and off, timed"),
 }
 """The module and the help of each kind."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from copilot.context.candidates import Candidate, Source
 from copilot.context.imported import Imported
-from copilot.context.near import Name, Near
+from copilot.context.near import Name, Near, lines_with
 from copilot.context.shapes import TYPES, shape
 from copilot.context.view import DEFINITIONS, View
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NAMES = 24
 """Names near the caret that are looked up."""
 
+_NEAR_CHARACTERS = 30_000
 _EACH = 2
 """Definitions that are shown of one name."""
 
@@ -43,7 +44,7 @@ class Found(NamedTuple):
 
 def definitions(view: View, near: Near) -> Iterator[Candidate]:
     names = [name for name in near.names if not name.name.startswith("__")]
-    own = own_names(view.question.text)
+    own = own_names(_around(view))
     bag = {name.name for name in names}
     wanted: dict[tuple[str, str], tuple[Name, float]] = {}
     if near.call is not None:
@@ -57,6 +58,15 @@ def definitions(view: View, near: Near) -> Iterator[Candidate]:
         for found in meant(name, view, near)[:_EACH]:
             yield _candidate(found, weight, _where(name, near), view, bag)
     yield from _begun(view, near, bag)
+
+
+def _around(view: View) -> str:
+    """The text that is near enough to be searched whole with each key."""
+    text = view.question.text
+    if len(text) <= 2 * _NEAR_CHARACTERS:
+        return text
+    at = view.caret
+    return text[max(0, at - _NEAR_CHARACTERS) : at + _NEAR_CHARACTERS]
 
 
 def own_names(text: str) -> frozenset[str]:
@@ -118,7 +128,7 @@ def _members(name: Name, rows: Sequence["SymbolRow"], view: View, near: Near, *,
     inside = [row for row in rows if row.scope]
     if not inside:
         return []
-    types = types_of(name.receiver, view.question.text, near)
+    types = types_of(name.receiver, _around(view), near)
     typed = [Found(row, 0.95) for row in inside if row.scope.rpartition(".")[2] in types]
     if typed:
         return typed
@@ -158,6 +168,7 @@ def types_of(receiver: str, text: str, near: Near) -> frozenset[str]:
         return frozenset()
     name = re.escape(receiver)
     found: set[str] = set()
+    text = lines_with(receiver, text)
     for match in re.finditer(rf"\b{name}\s*:\s*([^=,)\n]+)", text):
         found.update(_CAMEL.findall(match[1]))
     made = rf"\b{name}\s*(?::[^=\n]*)?:?=\s*(?:await\s+|new\s+|&)?([A-Za-z_][\w.:]*?)(?:::new|\.new|New)?\s*[({{<]"
@@ -175,7 +186,7 @@ def _begun(view: View, near: Near, bag: set[str]) -> Iterator[Candidate]:
         module = imports.names.get(near.receiver)
         if module is not None and not module.name:
             return  # The outline of the module is what the imports give.
-        for kind in sorted(types_of(near.receiver, view.question.text, near)):
+        for kind in sorted(types_of(near.receiver, _around(view), near)):
             for found in meant(Name(kind, 1.0, 0), view, near)[:1]:
                 if found.row.kind in TYPES:
                     reason = f"`{near.receiver}` is a `{kind}`"

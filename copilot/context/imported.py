@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from copilot.syntax.outline import Import
 
 _STATEMENT = re.compile(
-    r"^\s*(?:import\b|from\s+\S+\s+import\b|export\b.*\bfrom\b|export\s*[{*]|#\s*include\b|(?:pub\s+)?use\s|"
+    r"^[ \t]*(?:import\b|from[ \t]+\S+[ \t]+import\b|export\b.*\bfrom\b|export\s*[{*]|#\s*include\b|(?:pub\s+)?use\s|"
     r"(?:pub\s+)?mod\s|extern\s+crate\b|using\s|require(?:_relative)?\b|(?:const|let|var)\b.*\brequire\s*\(|"
-    r"(?:static\s+)?import\s)"
+    r"(?:static\s+)?import\s)",
+    re.MULTILINE,
 )
 _STATEMENT_LINES = 60
-_MOST_LINES = 4000
 _MOST_FILES = 4
 
 
@@ -49,20 +49,30 @@ class Imports(NamedTuple):
 NONE = Imports({}, (), frozenset())
 
 
-def statements(lines: "Sequence[str]") -> str:
-    """The lines that import, each to where its brackets are closed."""
-    kept: list[str] = []
-    depth, left = 0, 0
-    for line in lines[:_MOST_LINES]:
-        if depth > 0 and left > 0:
-            kept.append(line)
-            depth += _depth(line)
-            left -= 1
-        elif _STATEMENT.match(line):
-            # Grammars want it at the top, where an import inside a function is not.
-            kept.append(line.strip())
-            depth, left = _depth(line), _STATEMENT_LINES
+def statements(text: str, lines: "Sequence[str]") -> str:
+    """The lines that import, each to where its brackets are closed. ``lines``: those of ``text``."""
+    # Grammars want them at the top, where an import inside a function is not.
+    kept = [lines[at].strip() for at in statement_lines(text, lines)]
     return "\n".join(kept) + "\n" if kept else ""
+
+
+def statement_lines(text: str, lines: "Sequence[str]") -> list[int]:
+    """Their numbers, from 0."""
+    kept: list[int] = []
+    at, counted = 0, 0
+    for match in _STATEMENT.finditer(text):
+        at += text.count("\n", counted, match.start())
+        counted = match.start()
+        if kept and at <= kept[-1]:
+            continue
+        depth, end = 0, at
+        while end < min(len(lines), at + _STATEMENT_LINES):
+            depth += _depth(lines[end])
+            end += 1
+            if depth <= 0:
+                break
+        kept += range(at, end)
+    return kept
 
 
 def _depth(line: str) -> int:

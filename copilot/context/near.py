@@ -13,6 +13,7 @@ ABOVE, BELOW = 40, 12
 """Lines that count as near."""
 
 _CALL_LINES = 12
+_LINES_WITH = 60
 _SCOPE_LINES = 400
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 _WORD = re.compile(r"(?:([A-Za-z_$][\w$]*|\)|\])\s*(?:\.|->|::|\?\.)\s*)?([A-Za-z_$][\w$]*)(\s*\()?")
@@ -130,6 +131,18 @@ def plain(text: str, language: str) -> str:
     if language in _HASH:
         return _COMMENT["hash"].sub("", text) if "#" in text else text
     return _COMMENT["slash"].sub("", text) if "/" in text else text
+
+
+def lines_with(word: str, text: str) -> str:
+    """The lines of ``text`` that hold ``word``, as many as may be looked at."""
+    found: list[str] = []
+    at = text.find(word)
+    while at >= 0 and len(found) < _LINES_WITH:
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        found.append(text[text.rfind("\n", 0, at) + 1 : end])
+        at = text.find(word, end)
+    return "\n".join(found)
 
 
 def _ending_name(head: str) -> str:

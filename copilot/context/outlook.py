@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from copilot.context.candidates import Candidate, Source
 from copilot.context.definitions import meant
 from copilot.context.imported import Imported
-from copilot.context.near import Name, Near
-from copilot.context.shapes import outline_of, shape
+from copilot.context.near import Name, Near, lines_with
+from copilot.context.shapes import brief, outline_of
 from copilot.context.view import View
 
 if TYPE_CHECKING:
@@ -22,22 +22,28 @@ NAMES = 24
 """Imported names that are looked at, and modules."""
 
 _MODULE_SYMBOLS = 12
+_OFTEN = 4
 _UNUSED, _USED = 0.85, 0.35
 
 
 def outlook(view: View, near: Near) -> Iterator[Candidate]:
     text = view.question.text
-    bag = {name.name for name in near.names}
     for here, imported in list(view.imports.names.items())[:NAMES]:
-        uses = len(re.findall(rf"\b{re.escape(here)}\b", text)) - 1
+        uses = _uses(here, text)
         score = _UNUSED if uses <= 0 else _USED
         reason = f"defines `{here}`, imported and not used yet" if uses <= 0 else f"defines `{here}`, imported"
         if imported.name:
             for found in meant(Name(here, 1.0, 0), view, near)[:1]:
-                shown = shape(found.row, view, bag)
+                shown = brief(found.row, view)
                 yield Candidate(found.row.path, *shown, Source.IMPORT, score * found.certainty, reason)
         else:
             yield from _module(here, imported, view, near, 1.4 if near.receiver == here else score)
+
+
+def _uses(name: str, text: str) -> int:
+    """Beside the one that imports it. What is found often is not looked at closely."""
+    count = text.count(name)
+    return (count if count > _OFTEN else len(re.findall(rf"\b{re.escape(name)}\b", lines_with(name, text)))) - 1
 
 
 def _module(here: str, imported: Imported, view: View, near: Near, score: float) -> Iterator[Candidate]:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 WHOLE_LINES = 8
 """A definition of so many lines is shown whole."""
 
-MEMBERS = 16
-"""Members of a type in its outline, those that are named near the caret first."""
+MEMBERS, CHARACTERS = 16, 600
+"""Members of a type in its outline, and their length; those that are named near the caret come first."""
 
 TYPES = frozenset({"class", "interface", "struct", "enum", "trait", "type"})
 _CONSTRUCTORS = ("__init__", "__new__", "constructor", "new", "New", "initialize")
@@ -30,6 +30,17 @@ class Shape(NamedTuple):
     first: int
     last: int
     text: str
+
+
+def brief(row: "SymbolRow", view: View) -> Shape:
+    """How it is called, and nothing else: of a type its header and its constructor."""
+    if row.kind not in TYPES:
+        return Shape(row.first, row.last, _signature(row, doc=False))
+    made = next((it for it in members(row, view) if it.name in _CONSTRUCTORS), None)
+    if made is None:
+        return Shape(row.first, row.last, _begin(row, doc=False) if row.kind != "class" else _signature(row, doc=False))
+    text = f"{_begin(row, doc=False)}\n{textwrap.indent(_signature(made, doc=False), _INDENT)}"
+    return Shape(row.first, row.last, text)
 
 
 def shape(row: "SymbolRow", view: View, near: Collection[str] = ()) -> Shape:
@@ -69,7 +80,13 @@ def _outline(row: "SymbolRow", view: View, near: Collection[str]) -> str:
     ranked = sorted(
         public, key=lambda it: (it.name not in _CONSTRUCTORS, it.name not in near, it.kind == "class", it.first)
     )
-    kept = sorted(ranked[:MEMBERS], key=lambda it: it.first)
+    kept, size = [], 0
+    for it in ranked[:MEMBERS]:
+        size += len(it.signature)
+        if kept and size > CHARACTERS:
+            break
+        kept.append(it)
+    kept.sort(key=lambda it: it.first)
     lines = [_begin(row)]
     lines += [textwrap.indent(_signature(it, doc=False), _INDENT) for it in kept]
     if row.language not in {"python", "starlark", "ruby"}:
@@ -77,15 +94,15 @@ def _outline(row: "SymbolRow", view: View, near: Collection[str]) -> str:
     return "\n".join(lines)
 
 
-def _begin(row: "SymbolRow") -> str:
+def _begin(row: "SymbolRow", *, doc: bool = True) -> str:
     """The header of a type, open for what follows."""
     head = row.signature.rstrip().rstrip("{").rstrip()
     if row.language in {"python", "starlark"}:
         head = head.rstrip(":") + ":"
-        return f'{head}\n{_INDENT}"""{row.doc}"""' if row.doc and '"' not in row.doc else head
+        return f'{head}\n{_INDENT}"""{row.doc}"""' if doc and row.doc and '"' not in row.doc else head
     if row.language == "ruby":
         return head
-    return f"// {row.doc}\n{head} {{" if row.doc else f"{head} {{"
+    return f"// {row.doc}\n{head} {{" if doc and row.doc else f"{head} {{"
 
 
 def _signature(row: "SymbolRow", *, doc: bool = True) -> str:

@@ -89,6 +89,12 @@ class View:
         self._fresh: dict[str, bool] = {}
         self._reads, self._parses = READS, PARSES
 
+    @cached_property
+    def caret(self) -> int:
+        """Where in the text it is."""
+        before = self.question.text.split("\n", self.question.line)[: self.question.line]
+        return sum(map(len, before)) + len(before) + self.question.column
+
     # What may be seen
 
     def allowed(self, path: str, *, open_too: bool = True) -> bool:
@@ -207,7 +213,7 @@ class View:
     @cached_property
     def imports(self) -> Imports:
         """Of the document itself."""
-        text = statements(self.question.text.split("\n"))
+        text = statements(self.question.text, self.question.text.split("\n"))
         if not text:
             return NONE
         key = (self.question.path, self._generation, text)

@@ -1,0 +1,38 @@
+"""Intervals for paired differences and ratios, by drawing the pairs again (Efron, Annals of Statistics 7, 1979)."""
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import NamedTuple
+
+RESAMPLES = 2000
+
+
+class Estimate(NamedTuple):
+    """A value with the middle 95 % of what the resamples gave."""
+
+    value: float
+    low: float
+    high: float
+
+
+def difference(pairs: Sequence[tuple[float, float]], seed: int = 0) -> Estimate:
+    """Mean of the second less mean of the first."""
+    return _estimate(pairs, lambda first, second: second - first, seed)
+
+
+def ratio(pairs: Sequence[tuple[float, float]], seed: int = 0) -> Estimate:
+    """Mean of the second over mean of the first; infinite where that is 0."""
+    return _estimate(pairs, lambda first, second: second / first if first else float("inf"), seed)
+
+
+def _estimate(pairs: Sequence[tuple[float, float]], of: Callable[[float, float], float], seed: int) -> Estimate:
+    if not pairs:
+        nan = float("nan")
+        return Estimate(nan, nan, nan)
+    rng = Random(seed)  # noqa: S311 - no secret
+    values = sorted(of(*_means(rng.choices(pairs, k=len(pairs)))) for _ in range(RESAMPLES))
+    return Estimate(of(*_means(pairs)), values[int(0.025 * RESAMPLES)], values[int(0.975 * RESAMPLES) - 1])
+
+
+def _means(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return sum(first for first, _ in pairs) / len(pairs), sum(second for _, second in pairs) / len(pairs)
