@@ -135,12 +135,12 @@ def alarms(files: int, seed: int, show: bool) -> tuple[bool, list[str]]:
 
 
 def _milliseconds(text: str) -> float:
-    """The best of five."""
+    """The best of five, in time of the processor: what other programs do meanwhile is not ours."""
     best = float("inf")
     for _ in range(5):
-        begin = time.perf_counter()
+        begin = time.thread_time()
         secrets_in(text)
-        best = min(best, 1e3 * (time.perf_counter() - begin))
+        best = min(best, 1e3 * (time.thread_time() - begin))
     return best
 
 

@@ -32,15 +32,13 @@ _GENERATED_NAMES = re.compile(
   | .*[.-]min\.(?:js|mjs|cjs|css) | .*\.(?:js|mjs|cjs|css|d\.ts)\.map | .*\.map | .*\.bundle\.js | .*\.chunk\.(?:js|css)
     # what compilers of interfaces write
   | .*_pb2(?:_grpc)?\.pyi? | .*\.pb\.(?:go|cc|h|c|swift|rs) | .*\.pb\.(?:gw|validate)\.go | .*_pb\.(?:js|d\.ts|ts|rb)
-  | .*_grpc_pb\.(?:js|d\.ts) | .*\.(?:g|freezed|gr|mocks|config|pb|pbenum|pbjson|pbserver|chopper)\.dart
-  | .*\.(?:designer|g|g\.i|generated)\.(?:cs|vb) | zz_generated.*\.go | .*[._](?:generated|gen)\.(?:go|ts|tsx|js|py|rs|java|h|cc)
-  | bindata\.go | .*_string\.go | moc_.*\.cpp | qrc_.*\.(?:cpp|py) | ui_.*\.h | (?:lex\.yy|.*\.tab)\.[ch]
+  | .*_grpc_pb\.(?:js|d\.ts) | .*\.(?:g|freezed|gr|mocks|pb|pbenum|pbjson|pbserver|chopper)\.dart
+  | .*\.(?:designer|g|g\.i|generated)\.(?:cs|vb) | zz_generated.*\.go
+  | .*[._](?:generated|gen)\.(?:go|ts|tsx|js|py|rs|java|h|cc)
+  | bindata\.go | moc_.*\.cpp | qrc_.*\.(?:cpp|py) | (?:lex\.yy|.*\.tab)\.[ch]
     """,
     re.VERBOSE,
 )
-# `_string.go` is stringer's habit and people's too: such a name alone says nothing.
-_UNSURE_NAMES = re.compile(r".*_string\.go|ui_.*\.h|.*\.config\.dart")
-
 _COMMENT = re.compile(r"\s*(?://|/\*|\*|#|--|;|%|<!--|<\?|\(\*|\{-|\"\"\"|'''|REM\b|@?rem\b|'|\"use |dnl\b|$)")
 _MARKER = re.compile(
     r"""
@@ -68,7 +66,7 @@ def kind_of(path: str, data: bytes) -> Kind | None:
     except UnicodeDecodeError:
         return Kind.NO_TEXT
     name = path.rpartition("/")[2].lower()
-    if (_GENERATED_NAMES.fullmatch(name) and not _UNSURE_NAMES.fullmatch(name)) or _says_generated(text):
+    if _GENERATED_NAMES.fullmatch(name) or _says_generated(text):
         return Kind.GENERATED
     if _has_long_line(text):
         return Kind.MINIFIED

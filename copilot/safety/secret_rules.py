@@ -216,8 +216,8 @@ def _written_out(pattern: str) -> str:
 def token_pattern() -> re.Pattern[str]:
     """One pattern for all: the first of a text's groups that took part names the rule.
 
-    Compiled when it is first wanted, in some 25 ms. The groups are empty and stand at the ends: so each branch begins with a letter, and ``re`` passes over those that
-    don't fit without entering them.
+    Compiled when it is first wanted, in some 25 ms. The groups are empty and stand at the ends: so each branch begins
+    with a letter, and ``re`` passes over those that don't fit without entering them.
     """
     branches = []
     for number, (_name, pattern) in enumerate(TOKENS):

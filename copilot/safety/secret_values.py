@@ -231,7 +231,7 @@ def is_made_up(value: str, shortest: int, *, given: bool = False) -> bool:
         return True
     if given and value.isalpha() and re.search(r".[A-Z]", value) and re.search("[a-z]", value):
         return True
-    if _WORD.fullmatch(value) and not re.fullmatch(r"[A-Za-z]{5,}\d{2}", value) and not given:
+    if _WORD.fullmatch(value) and not re.fullmatch(r"[A-Za-z]{5,}\d{1,2}", value) and not given:
         return False
     if _DOTTED.fullmatch(value) or _PATH.fullmatch(value) or (_CALL if given else _CODE).search(value):
         return False

@@ -6,10 +6,12 @@ import unicodedata
 # Folders whose files are all private, and files that are so in one folder only.
 _FOLDERS = re.compile(
     r"""(?:^|/)(?:
-        \.ssh | \.gnupg | \.gpg | \.password-store | \.azure | \.config/gcloud | \.aws/(?:sso|cli)/cache | \.subversion/auth
+        \.ssh | \.gnupg | \.gpg | \.password-store | \.azure | \.config/gcloud
+      | \.aws/(?:sso|cli)/cache | \.subversion/auth
     )/
     | (?:^|/)(?:
-        \.aws/(?:credentials|config) | \.kube/config | \.docker/config\.json | \.config/(?:gh/hosts|hub|op/config)(?:\.ya?ml)?
+        \.aws/(?:credentials|config) | \.kube/config | \.docker/config\.json
+      | \.config/(?:gh/hosts|hub|op/config)(?:\.ya?ml)?
       | \.(?:cargo|gem)/credentials(?:\.toml)? | \.m2/settings(?:-security)?\.xml | \.gradle/gradle\.properties
       | \.terraform\.d/credentials\.tfrc\.json | \.bundle/config | \.composer/auth\.json | \.jupyter/.*_config\.json
     )$""",
@@ -26,7 +28,8 @@ _NAMES = re.compile(
     # tools that keep passwords in a file
   | \.npmrc | \.pypirc | [._]netrc | \.?htpasswd | \.htdigest | \.git-credentials | \.pgpass | pgpass\.conf | \.my\.cnf
   | \.mylogin\.cnf | \.dockercfg | \.dockerconfigjson | \.s3cfg | \.boto | \.vault.* | \.?kubeconfig(?:\.ya?ml|\.json)?
-  | .*\.kubeconfig | \.remote-sync\.json | \.ftpconfig | \.sftp(?:-config)?\.json | \.esmtprc | \.msmtprc | \.fetchmailrc
+  | .*\.kubeconfig | \.remote-sync\.json | \.ftpconfig | \.sftp(?:-config)?\.json | \.esmtprc
+  | \.msmtprc | \.fetchmailrc
   | \.(?:bash|zsh|sh|fish|python|psql|mysql|sqlite|node_repl|irb|rediscli|mongo)_history | \.histfile
     # clouds
   | .*\.tfstate(?:\..*)? | rootkey\.csv | .*_?accesskeys\.csv | .*service[-_]?account.*\.json | client_?secrets?.*\.json
@@ -41,7 +44,7 @@ _FILLED_IN = re.compile(
     \.env(?:[._-].*)? | \.envrc | .*\.env | \.flaskenv
   | .*\.tfvars(?:\.json)?
   | \.?secrets?(?:[._-][\w-]+)*\.(?:ya?ml|json|json5|toml|ini|properties|xml|env|cfg|conf)
-  | \.?credentials?(?:[._-][\w-]+)*(?:\.(?:ya?ml|toml|ini|properties|xml|csv|cfg|conf|txt|enc))?
+  | \.?credentials? | \.?credentials?(?:[._-][\w-]+)*\.(?:ya?ml|toml|ini|properties|xml|csv|cfg|conf|txt|enc)
   | \.?secrets | passwords?\.(?:txt|csv|json|ya?ml)
     """,
     re.VERBOSE,

@@ -1,8 +1,8 @@
 """Made-up secrets in the forms that vendors publish, drawn when asked for: none stands in the repository.
 
-In a form ``{A36}`` is 36 characters drawn from an alphabet: A letters and digits, W those with ``_`` and ``-``, B base64,
+In a form ``{A36}`` is 36 characters drawn from an alphabet: A letters and digits, W with ``_`` and ``-`` too, B base64,
 X upper- and H lower-case hexadecimal, D digits, C letters, L small letters and digits, U capital letters and digits,
-S base32, G a UUID.
+S base32, Q bech32, G a UUID.
 """
 
 import base64
