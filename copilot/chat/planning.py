@@ -13,7 +13,7 @@ from copilot.chat.masking import without_secrets
 from copilot.chat.question import Turn
 from copilot.chat.segments import without_thoughts
 from copilot.chat.thread import Message, MessageState
-from copilot.chat.wording import conversation
+from copilot.chat.wording import conventions, conversation
 
 CHARS_PER_TOKEN = 3.2
 """Of code and English together; the host counts exactly where exactness matters."""
@@ -50,10 +50,11 @@ def plan(
     *,
     facts: Sequence[str] = (),
     summary: Summary | None = None,
+    rules: str = "",
 ) -> Planned:
-    """``branch`` ends with the question to ask."""
+    """``branch`` ends with the question to ask. ``rules``: of the project, which its user trusts."""
     *earlier, question = branch
-    system = _system(facts, summary, earlier)
+    system = _system(facts, summary, earlier) + conventions(rules, room // 4)
     own_room = max(200, int((room - len(system) - len(question.text)) * _OWN_SHARE))
     asked = f"{rendered(question.attachments, own_room)}{question.text}"
     left = room - len(system) - len(asked)

@@ -5,14 +5,15 @@ likely to hold secrets is neither offered nor attached. Where there is an index,
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from copilot.chat.attachments import Attachment, AttachmentKind, text_digest
 from copilot.chat.staged import uncommitted_diff
 from copilot.errors import SlipstreamError
-from copilot.safety.gate import Gate, Refused
+from copilot.safety.gate import Gate, Refusal, Refused
 from copilot.syntax.grammar import LANGUAGES
 from copilot.text.languages import language_of
 from copilot.text.line_ends import to_newlines
@@ -204,6 +205,23 @@ class Workspace:
 
     def _uri(self, path: str) -> str:
         return (self.root / path).as_uri()
+
+
+def texts_now(workspace: Workspace, attachments: Iterable[Attachment]) -> dict[str, str | None]:
+    """Of the files that were attached as they are now, by path; None for those that are not there any more.
+
+    Those that lie elsewhere, or that may not be read, are left out: nothing can be said of them.
+    """
+    found: dict[str, str | None] = {}
+    for it in attachments:
+        if it.path in found or not it.uri or unquote(urlsplit(it.uri).path) != str(workspace.root / it.path):
+            continue
+        try:
+            found[it.path] = workspace.text(it.path)
+        except Refused as refused:
+            if refused.reason is Refusal.NO_FILE:
+                found[it.path] = None
+    return found
 
 
 def _outlined(path: str, text: str) -> "tuple[Outlined, ...]":

@@ -49,6 +49,7 @@ class Actions:
         self._add(menu, "&Apply it to the file…", "Ctrl+Shift+A", lambda: self._of_code("apply_button"))
         menu.addSeparator()
         self._add(menu, "Choose the &folder that @ means…", "", window.choose_workspace)
+        self._add(menu, "The folder's &rules…", "", window.ruling.tell)
 
     def _view(self) -> None:
         window = self._window

@@ -6,7 +6,9 @@ from PySide6.QtWidgets import QWidget
 
 from copilot.chat.attachments import Attachment
 from copilot.chat.exchange import Failed, Looked
+from copilot.chat.mentioned import without_mentions
 from copilot.chat.planning import ANSWER_TOKENS
+from copilot.chat.retrieval import ROOM, Attached
 from copilot.serve.api import PromptData
 from copilot_desktop import mentions
 from copilot_desktop.composer import Composer
@@ -14,7 +16,7 @@ from copilot_desktop.editors import Answer, Editors
 from copilot_desktop.events import Came
 from copilot_desktop.mention import Mention
 from copilot_desktop.reading import Reading
-from copilot_desktop.talk import Talk
+from copilot_desktop.talk import Queued, Talk
 from copilot_desktop.theme import Colours
 from copilot_desktop.wire import Wire
 
@@ -35,6 +37,7 @@ class Attaching:
         say: Callable[[str], None],
     ) -> None:
         self.folder = ""
+        self.exclude: tuple[str, ...] = ()
         self.prompt: Reading | None = None
         self._parent = parent
         self._composer = composer
@@ -42,24 +45,43 @@ class Attaching:
         self._editors = editors
         self._wire = wire
         self._say = say
+        self._completing: dict[str, Queued] = {}
+        self._count = 0
 
     @property
     def root(self) -> str:
         return self._editors.workspace or self.folder
 
     def attach(self, mention: Mention) -> None:
-        root = self.root
-        if mention.kind in _OF_EDITOR:
+        root, exclude = self.root, self.exclude
+        if mention.kind == "codebase":
+            self._composer.attach(mentions.CODEBASE)
+        elif mention.kind in _OF_EDITOR:
             self._editors.look(_OF_EDITOR[mention.kind], self._looked, mention.key)
         else:
-            self._wire.work(f"attach:{mention.kind}:{mention.key}", lambda _report: mentions.attached(root, mention))
+            self._wire.work(
+                f"attach:{mention.kind}:{mention.key}", lambda _report: mentions.attached(root, mention, exclude)
+            )
 
     def search(self, word: str) -> None:
         """What is known at once, and then what the disk has."""
-        root, now = self.root, self._editors.now
+        root, now, exclude = self.root, self._editors.now, self.exclude
         self._composer.offer(word, mentions.fixed(now, word, workspace=bool(root)))
         if root:
-            self._wire.work(f"mentions:{word}", lambda _report: mentions.searched(root, word, now))
+            self._wire.work(f"mentions:{word}", lambda _report: mentions.searched(root, word, now, exclude))
+
+    def complete(self, question: Queued) -> None:
+        """Look for what the question names, then ask it."""
+        root, now, exclude, room = self.root, self._editors.now, self.exclude, min(ROOM, self._talk.room // 2)
+        self._count += 1
+        name = f"complete:{self._count}"
+        self._completing[name] = question
+        self._say("Looking through the workspace…")
+        text, attachments = question.text, question.attachments
+        self._wire.work(
+            name,
+            lambda _report: mentions.completed(root, text, attachments, room=room, now=now, exclude=exclude),
+        )
 
     def show_plan(self) -> None:
         text, attachments = self._composer.text, self._composer.attachments
@@ -84,6 +106,8 @@ class Attaching:
                 self._composer.attach(event.value)
             elif event.error is not None:
                 self._say(str(event.error))
+        elif kind == "complete":
+            self._completed(event, self._completing.pop(event.name))
         elif kind == "prompt" and self.prompt is not None:
             if isinstance(event.value, PromptData):
                 self.prompt.show_prompt(event.value, colours)
@@ -93,6 +117,23 @@ class Attaching:
         else:
             return False
         return True
+
+    def _completed(self, event: Came, question: Queued) -> None:
+        found = event.value
+        asked = question
+        question = question._replace(attachments=tuple(it for it in question.attachments if it != mentions.CODEBASE))
+        said = list(found.said) if isinstance(found, Attached) else [str(event.error)]
+        if said:
+            self._say(" ".join(said))
+            if not self._composer.text and not self._composer.attachments:
+                # Its writer decides whether to ask without.
+                self._composer.fill(asked.text, asked.attachments)
+                return
+        if isinstance(found, Attached):
+            if not said:
+                self._say("")
+            question = question._replace(text=without_mentions(question.text), attachments=found.attachments)
+        self._talk.ask_there(question)
 
     def _looked(self, answer: Answer) -> None:
         if isinstance(answer, Looked):

@@ -49,6 +49,48 @@ class QueueBar(QFrame):
         self.setVisible(bool(queue))
 
 
+class RulesBar(QFrame):
+    """The rules of a workspace, which are used only if someone says so. ``choose`` is given ``trust``, ``decline`` or
+    ``distrust``; ``show`` shows them."""
+
+    def __init__(self, choose: Callable[[str], None], show: Callable[[], None]) -> None:
+        super().__init__()
+        self.setObjectName("banner")
+        self.setAccessibleName("Rules of the workspace")
+        self._choose = choose
+        self.words = label(wrap=True)
+        self.show_button = button("Show", show, accessible="Show the rules of the workspace")
+        self.trust_button = button("Trust", lambda: self._chosen("trust"), accessible="Use these rules")
+        self.no_button = button("Not now", lambda: self._chosen(self._no), name="flat")
+        self._no = "decline"
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 4, 8, 4)
+        row.addWidget(self.words, 1)
+        for it in (self.show_button, self.trust_button, self.no_button):
+            row.addWidget(it)
+        self.hide()
+
+    def ask(self, question: str) -> None:
+        self._offer(question, trust=True, no="Not now", deed="decline")
+
+    def tell(self, words: str) -> None:
+        """Of rules that are used."""
+        self._offer(words, trust=False, no="Stop using them", deed="distrust")
+
+    def _offer(self, words: str, *, trust: bool, no: str, deed: str) -> None:
+        self.words.setText(with_invisible_shown(words))
+        self.setAccessibleDescription(words)
+        self.trust_button.setVisible(trust)
+        self.no_button.setText(no)
+        self.no_button.setAccessibleName(no)
+        self._no = deed
+        self.show()
+
+    def _chosen(self, deed: str) -> None:
+        self.hide()
+        self._choose(deed)
+
+
 class WishBar(QFrame):
     """``keep`` is given the fact, and whether it holds in this workspace only."""
 

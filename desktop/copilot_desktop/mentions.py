@@ -1,13 +1,18 @@
 """What an @ in a question may stand for, and how it becomes an attachment. Reads the workspace; no Qt."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from copilot.chat.attachments import Attachment
+from copilot import paths
+from copilot.chat.attachments import Attachment, AttachmentKind
 from copilot.chat.exchange import Now
-from copilot.chat.workspace import Symbol, Workspace
+from copilot.chat.mentioned import mentioned
+from copilot.chat.retrieval import Attached, map_of
+from copilot.chat.retrieval import attached as attached_in_text
+from copilot.chat.workspace import Symbol, Workspace, texts_now
+from copilot.context.steering import SteeringFile
 from copilot.errors import SlipstreamError
 from copilot_desktop.mention import Mention
 
@@ -42,7 +47,11 @@ def fixed(now: Now, word: str, *, workspace: bool) -> list[Mention]:
         if now.problems:
             found.append(Mention("problems", "", "@problems", f"{now.problems} that the editor reports"))
     if workspace:
-        found.append(Mention("diff", "", "@diff", "what is not committed"))
+        found += [
+            Mention("codebase", "", "@codebase", "what fits the question, looked for when it is sent"),
+            Mention("map", "", "@map", "the most central definitions of the workspace"),
+            Mention("diff", "", "@diff", "what is not committed"),
+        ]
     return [it for it in found if it.title[1:].startswith(word.lower())]
 
 
@@ -86,8 +95,54 @@ def attached(root: str, mention: Mention, exclude: Sequence[str] = ()) -> Attach
                 return workspace.symbol(Symbol(mention.title, path, int(first), int(last)))
             case "diff":
                 return workspace.diff()
+            case "map":
+                return map_of(workspace, hidden=never_shown(workspace.root))
             case _:
                 raise SlipstreamError(f"{mention.title} cannot be attached.", code="unknown_mention")
+
+
+CODEBASE = Attachment(kind=AttachmentKind.CODEBASE, label="codebase", text="")
+"""Stands for what will be looked for."""
+
+
+def asks_for_more(text: str, attachments: Sequence[Attachment]) -> bool:
+    """Whether something must be looked for before this question is asked."""
+    return CODEBASE in attachments or bool(mentioned(text))
+
+
+def completed(
+    root: str, text: str, attachments: Sequence[Attachment], *, room: int, now: Now, exclude: Sequence[str] = ()
+) -> Attached:
+    """All that a question is asked with. Reads the index and the disk."""
+    if not root:
+        return Attached(tuple(it for it in attachments if it != CODEBASE), ("No folder is open to look in.",))
+    question = text
+    if CODEBASE in attachments and not any(it.kind == "codebase" for it in mentioned(text)):
+        question = f"{text} @codebase"
+    open_files = (now.file, *now.open)
+    with contextlib.closing(Workspace.of(Path(root), exclude)) as workspace:
+        near = [it.path for it in open_files if it is not None]
+        found = attached_in_text(question, workspace, room=room, near=near, hidden=never_shown(workspace.root))
+    chosen = [it for it in attachments if it != CODEBASE]
+    new = [it for it in found.attachments if not any(_same(it, other) for other in chosen)]
+    return Attached((*chosen, *new), found.said)
+
+
+def texts(root: str, sources: Sequence[Attachment], exclude: Sequence[str] = ()) -> dict[str, str | None]:
+    """See ``texts_now``; of none where there is no folder."""
+    if not root:
+        return {}
+    with contextlib.closing(Workspace.of(Path(root), exclude)) as workspace:
+        return texts_now(workspace, sources)
+
+
+def never_shown(root: Path) -> Callable[[str], bool]:
+    """What the user wants no model to be shown of a workspace."""
+    return SteeringFile(paths.steering_file()).of(root).hides
+
+
+def _same(one: Attachment, other: Attachment) -> bool:
+    return (one.path, one.first, one.last, one.label) == (other.path, other.first, other.last, other.label)
 
 
 def _fitting(names: Sequence[str], word: str) -> Iterator[str]:

@@ -1,18 +1,19 @@
 """One message: a question as it was written, or an answer in prose and code cards."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from copilot.chat.attachments import Attachment, citations, linked
+from copilot.chat.attachments import Attachment, Citation, citations, linked
+from copilot.chat.freshness import standing
 from copilot.chat.segments import Kind, SegmentStream
 from copilot.chat.thread import Figures, Message, MessageState
 from copilot.safety.invisible import with_invisible_shown
 from copilot_desktop.code_card import CodeCard
-from copilot_desktop.parts import FlowLayout, button, label
+from copilot_desktop.parts import FlowLayout, button, emptied, label
 from copilot_desktop.prose import CITATION, Prose
 from copilot_desktop.theme import Colours
 
@@ -28,7 +29,7 @@ class Deeds(NamedTuple):
 
     insert: Callable[[str], None]
     apply: Callable[[str], None]
-    open_at: Callable[[Attachment, int], None]
+    open_at: Callable[[Attachment, int, int], None]
     follow: Callable[[str], None]
     look_at: Callable[[Attachment], None]
     regenerate: Callable[[int], None]
@@ -78,6 +79,7 @@ class AnswerText(QWidget):
         self._deeds = deeds
         self._sources = tuple(sources)
         self._editor = ""
+        self._texts: Mapping[str, str | None] = {}
         self._ended: set[int] = set()
         self._box = QVBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
@@ -99,6 +101,13 @@ class AnswerText(QWidget):
             else:
                 part.dress(colours)
 
+    def judge(self, texts: Mapping[str, str | None]) -> None:
+        """Mark the places that are not what they were; ``texts`` of files as they are now, by path."""
+        self._texts = texts
+        for at, part in enumerate(self.parts):
+            if isinstance(part, Prose) and at in self._ended:
+                part.show_text(self._linked(self._stream.visible(at)))
+
     def connect_editor(self, name: str) -> None:
         self._editor = name
         for part in self.parts:
@@ -114,7 +123,7 @@ class AnswerText(QWidget):
             part = self.parts[at]
             text = self._stream.visible(at)
             if isinstance(part, Prose) and segment.closed:
-                text = linked(text, self._sources, CITATION)
+                text = self._linked(text)
             if at not in self._ended:
                 part.show_text(text)
             if segment.closed and at not in self._ended:
@@ -122,6 +131,14 @@ class AnswerText(QWidget):
                 part.finish()
                 if isinstance(part, CodeCard):
                     part.connect_editor(self._editor)
+
+    def _linked(self, text: str) -> str:
+        return linked(text, self._sources, CITATION, self._remark)
+
+    def _remark(self, found: Citation) -> str:
+        if found.attachment.path not in self._texts:
+            return ""
+        return standing(found.attachment, self._texts[found.attachment.path], found.line, found.last).words
 
     def _part(self, kind: Kind, language: str) -> Prose | CodeCard | Thought:
         if kind is Kind.THOUGHT:
@@ -138,9 +155,10 @@ class AnswerText(QWidget):
         if not target.startswith(CITATION):
             self._deeds.follow(target)
             return
-        index, _, line = target.removeprefix(CITATION).partition("/")
+        index, *lines = target.removeprefix(CITATION).split("/")
         if index.isdigit() and int(index) < len(self._sources):
-            self._deeds.open_at(self._sources[int(index)], int(line) if line.isdigit() else 0)
+            line, last = (int(it) if it.isdigit() else 0 for it in (*lines, "", "")[:2])
+            self._deeds.open_at(self._sources[int(index)], line, last)
 
 
 class MessageView(QFrame):
@@ -159,6 +177,7 @@ class MessageView(QFrame):
         self.message = message
         self._deeds = deeds
         self._sources = sources
+        self._texts: Mapping[str, str | None] = {}
         self._box = QVBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(4)
@@ -212,6 +231,21 @@ class MessageView(QFrame):
         self.older_button.setEnabled(at > 0)
         self.newer_button.setEnabled(at + 1 < len(versions))
 
+    @property
+    def sources(self) -> Sequence[Attachment]:
+        return self._sources
+
+    def judge(self, texts: Mapping[str, str | None]) -> None:
+        """Mark what is not as it was read; what is not in ``texts`` stays as it was judged before."""
+        known = {path: text for path, text in texts.items() if any(it.path == path for it in self._sources)}
+        if self.answer is None or not known or known.items() <= self._texts.items():
+            return
+        self._texts = {**self._texts, **known}
+        self.answer.judge(self._texts)
+        if self._rests_on.count():
+            emptied(self._rests_on)
+            self._show_sources()
+
     def connect_editor(self, name: str) -> None:
         if self.answer is not None:
             self.answer.connect_editor(name)
@@ -245,37 +279,44 @@ class MessageView(QFrame):
                 flow.addWidget(self._source_button(it, look=True))
             self._box.addWidget(row)
 
-    def _source_button(self, source: Attachment, *, look: bool, line: int = 0) -> QPushButton:
+    def _source_button(self, source: Attachment, *, look: bool, line: int = 0, last: int = 0) -> QPushButton:
         words = with_invisible_shown(source.origin if not line else f"{source.path}:{line}")
         if look:
-            return button(
-                words,
+            reason = with_invisible_shown(source.reason)
+            made = button(
+                f"{words} · {reason.partition(';')[0]}" if reason else words,
                 lambda: self._deeds.look_at(source),
                 name="link",
-                accessible=f"Look at what was attached: {words}",
+                accessible=f"Look at what was attached: {words}" + (f", because it {reason}" if reason else ""),
             )
+            made.setToolTip(reason)
+            return made
+        said = ""
+        if source.path in self._texts:
+            said = standing(source, self._texts[source.path], line, last).words
         return button(
-            words,
-            lambda: self._deeds.open_at(source, line or source.first),
+            f"{words} ({said})" if said else words,
+            lambda: self._deeds.open_at(source, line or source.first, last or source.last),
             name="link",
-            accessible=f"Open {words} in the editor",
+            accessible=f"Open {words} in the editor" + (f"; {said}" if said else ""),
         )
 
     def _show_sources(self) -> None:
         """Of an answer: what it names, and what it was given beside."""
         if self.message.role != "assistant" or not self._sources or self._rests_on.count():
             return
-        named_places: dict[tuple[str, int], Attachment] = {}
+        named_places: dict[tuple[str, int], tuple[Attachment, int]] = {}
         for it in citations(self.message.text, self._sources):
-            named_places.setdefault((it.attachment.path, it.line), it.attachment)
+            named_places.setdefault((it.attachment.path, it.line), (it.attachment, it.last))
         for source in self._sources:
             if source.uri and not any(path == source.path for path, _ in named_places):
-                named_places[source.path, source.first] = source
+                named_places[source.path, source.first] = (source, source.last)
         if named_places:
             self._rests_on.addWidget(label("Rests on", name="dim"))
-            for (_path, line), source in list(named_places.items())[:12]:
-                exact = 0 if line == source.first else line
-                self._rests_on.addWidget(self._source_button(source, look=False, line=exact))
+            for (_path, line), (source, last) in list(named_places.items())[:12]:
+                whole = line == source.first
+                place = (0, 0) if whole else (line, last)
+                self._rests_on.addWidget(self._source_button(source, look=False, line=place[0], last=place[1]))
             self.rests.show()
 
     def _foot(self, versions: Sequence[int]) -> None:

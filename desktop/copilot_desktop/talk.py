@@ -98,6 +98,8 @@ class Talk:
         self.uses_memory = True
         self.answer_tokens = ANSWER_TOKENS
         """How long an answer may become."""
+        self.rules: Callable[[], str] = lambda: ""
+        """Of the workspace, where its user trusts them."""
         self.names = True
         """Whether the model is asked for titles and summaries."""
         self._wire = wire
@@ -166,11 +168,21 @@ class Talk:
 
     def ask(self, text: str, attachments: Sequence[Attachment] = ()) -> None:
         """Ask, or wait in line while an answer is being written."""
+        self.ask_there(self.here(text, attachments))
+
+    def here(self, text: str, attachments: Sequence[Attachment]) -> Queued:
+        """A question in the conversation that is looked at, to be asked later."""
+        return Queued(text, tuple(attachments), self.conversation, self.thread)
+
+    def ask_there(self, question: Queued) -> None:
+        if question.conversation is None and question.thread is self.thread:
+            # It may have begun meanwhile.
+            question = question._replace(conversation=self.conversation)
         if self._own is not None:
-            self.queue.append(Queued(text, tuple(attachments), self.conversation, self.thread))
+            self.queue.append(question)
             self._view.queue_changed()
             return
-        self._ask(Queued(text, tuple(attachments), self.conversation, self.thread), self.thread.leaf)
+        self._ask(question, question.thread.leaf)
 
     def edit(self, question: int, text: str) -> None:
         """Ask a question in other words; the old one stays as a version beside it."""
@@ -226,13 +238,18 @@ class Talk:
         return self._plan([*self.thread.branch(), question], self._room, self.conversation)
 
     @property
+    def room(self) -> int:
+        """Characters that a prompt may have."""
+        return self._room
+
+    @property
     def _room(self) -> int:
         return room_for(self.context_tokens or _UNKNOWN_CONTEXT)
 
     def _plan(self, branch: Sequence[Message], room: int, conversation: int | None) -> Planned:
         facts = [it.text for it in self.memory.facts(self.workspace)] if self.uses_memory else []
         summary = Summary("", None) if conversation is None else self.history.summary(conversation)
-        return plan(branch, room, facts=facts, summary=summary)
+        return plan(branch, room, facts=facts, summary=summary, rules=self.rules())
 
     def _refuse_while_busy(self) -> bool:
         if self._own is not None:

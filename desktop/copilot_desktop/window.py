@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePath
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QIcon
 from PySide6.QtWidgets import (
     QApplication,
@@ -49,6 +49,7 @@ from copilot_desktop.events import (
     Text,
     Waiting,
 )
+from copilot_desktop.fresh import Fresh, Texts
 from copilot_desktop.keeping import LEAST_ZOOM, MOST_ZOOM, Keeping
 from copilot_desktop.kept import Kept
 from copilot_desktop.links import ask_about
@@ -57,6 +58,7 @@ from copilot_desktop.memory_page import MemoryPage
 from copilot_desktop.message import Deeds, MessageView
 from copilot_desktop.parts import button
 from copilot_desktop.review import ReviewPage
+from copilot_desktop.ruling import Ruling
 from copilot_desktop.sidebar import Choices, Sidebar
 from copilot_desktop.talk import Talk
 from copilot_desktop.theme import colours_for, dress, named
@@ -140,10 +142,11 @@ class Window(QMainWindow):
             look=self._look_at_review,
             over=lambda: self.show_page(self.chat_page),
         )
+        self.fresh = Fresh(self.editors, self.wire, seen=self._files_seen, open_at=self.editing.open_at, say=self.say)
         deeds = Deeds(
             insert=self.editing.insert,
             apply=self.editing.propose,
-            open_at=self.editing.open_at,
+            open_at=self.fresh.open,
             follow=partial(ask_about, self),
             look_at=self.editing.look_at,
             regenerate=self.talk.regenerate,
@@ -152,24 +155,14 @@ class Window(QMainWindow):
             show_version=self.talk.show_version,
         )
         self.transcript = Transcript(self.colours, deeds)
-        self.composer.asked.connect(self.ask)
-        self.composer.stopped.connect(self.stop)
-        self.attaching = Attaching(
-            self, self.composer, talk=self.talk, editors=self.editors, wire=self.wire, say=self.say
-        )
-        self.attaching.folder = self.keeping.workspace
-        self.composer.wanted.connect(self.attaching.attach)
-        self.composer.searched.connect(self.attaching.search)
-        self.composer.changed.connect(self.attaching.show_plan)
-        self.composer.looked_at.connect(self.editing.look_at)
-        self.composer.prompt_wanted.connect(self.attaching.show_prompt)
+        self._connect_composer()
         self.queue_bar = QueueBar(self._take_back, self._drop_queued)
         self.wish_bar = WishBar(self._keep_fact)
         column = QVBoxLayout(self.chat_page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self.transcript, 1)
-        for widget in (self.wish_bar, self.queue_bar, self.composer):
+        for widget in (self.ruling.bar, self.wish_bar, self.queue_bar, self.composer):
             column.addWidget(widget)
         self.review_page = ReviewPage(self.colours, self.editing.decide)
         self.machine_page = MachinePage(self.wire, self._settings, self.colours, self.trouble_came)
@@ -209,6 +202,23 @@ class Window(QMainWindow):
         self.resize(1000, 760)
         self.restoreGeometry(self.keeping.bytes("geometry"))
         self.splitter.restoreState(self.keeping.bytes("splitter"))
+
+    def _connect_composer(self) -> None:
+        self.composer.asked.connect(self.ask)
+        self.composer.stopped.connect(self.stop)
+        self.attaching = Attaching(
+            self, self.composer, talk=self.talk, editors=self.editors, wire=self.wire, say=self.say
+        )
+        self.attaching.folder = self.keeping.workspace
+        self.attaching.exclude = self.fresh.exclude = self._settings.context.exclude
+        self.fresh.root = lambda: self.attaching.root
+        self.ruling = Ruling(self, self.wire, self.say)
+        self.talk.rules = self.ruling.used
+        self.composer.wanted.connect(self.attaching.attach)
+        self.composer.searched.connect(self.attaching.search)
+        self.composer.changed.connect(self.attaching.show_plan)
+        self.composer.looked_at.connect(self.editing.look_at)
+        self.composer.prompt_wanted.connect(self.attaching.show_prompt)
 
     # --------------------------------------------------------------------------------------------- what comes in
 
@@ -276,6 +286,8 @@ class Window(QMainWindow):
     def _came(self, event: Came) -> None:
         if self.talk.came(event) or self.machine_page.came(event) or self.attaching.came(event, self.colours):
             return
+        if self.fresh.came(event) or self.ruling.came(event):
+            return
         if event.name == "start" and event.error is not None:
             self.trouble_came(event.error)
 
@@ -287,9 +299,13 @@ class Window(QMainWindow):
             if attachments:
                 self.say("Write a question about what is attached.")
             return
+        question = self.talk.here(text, attachments)
         self.composer.take()
         self.keeping.draft = ""
-        self.talk.ask(text, attachments)
+        if mentions.asks_for_more(text, attachments):
+            self.attaching.complete(question)
+        else:
+            self.talk.ask_there(question)
         self.show_page(self.chat_page)
 
     def stop(self) -> None:
@@ -326,6 +342,7 @@ class Window(QMainWindow):
 
     def thread_shown(self, *, keep_place: bool) -> None:
         self.transcript.show_thread(self.talk.thread, keep_place=keep_place)
+        self._look_at_files()
         self.sidebar.refresh(self.talk.conversation)
         self.attaching.show_plan()
 
@@ -344,6 +361,7 @@ class Window(QMainWindow):
         if view is not None:
             view.show_end(message)
             view.show_versions(self.talk.thread.versions(message.id))
+            self.fresh.look(view.sources)
         if message.state is not MessageState.STOPPED:
             self.come_to_notice()
         self.attaching.show_plan()
@@ -395,12 +413,27 @@ class Window(QMainWindow):
 
     def _editor_changed(self) -> None:
         name = self.editors.name
+        if self.talk.workspace != self.attaching.root:
+            self._root_changed(self.attaching.root)
         self.talk.workspace = self.attaching.root
         self.memory_page.show_workspace(self.attaching.root)
         self.transcript.connect_editor(name)
         self.composer.suggest(mentions.of_editor(self.editors.now))
         folder = PurePath(self.attaching.root).name if self.attaching.root else "no folder"
         self.editor_words.setText(f"{with_invisible_shown(name) or 'no editor'} · {with_invisible_shown(folder)}")
+
+    def _root_changed(self, root: str) -> None:
+        self.ruling.use(root)
+        if self._settings.context.index:
+            self.wire.keep_index(root, self._settings.context.exclude)
+
+    def _look_at_files(self) -> None:
+        """Whether what the answers rest on is still as it was read."""
+        self.fresh.look(it for view in self.transcript.views.values() for it in view.sources)
+
+    def _files_seen(self, texts: Texts) -> None:
+        for view in self.transcript.views.values():
+            view.judge(texts)
 
     def _stop_in_editor(self, editor: str, stream: str) -> None:
         self.wire.send(editor, Stop(stream=stream))
@@ -502,6 +535,13 @@ class Window(QMainWindow):
         """Close, the tray or not."""
         self._leaving = True
         self.close()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow() and not self.gone:
+            # Someone comes back, perhaps from an editor.
+            self._look_at_files()
+            self.ruling.use(self.attaching.root)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self.gone:

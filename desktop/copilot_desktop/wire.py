@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 _QUEUE_SECONDS = 0.4
+_SETTLE_SECONDS = 1.0
 _CLOSE_SECONDS = 5.0
 
 Work = Callable[[HostClient], Awaitable[Any]]
@@ -44,6 +46,7 @@ class Wire:
         self._told = False
         self._loop = asyncio.new_event_loop()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._roots: asyncio.Queue[tuple[Path | None, tuple[str, ...]]] = asyncio.Queue()
         self._letters: asyncio.Queue[tuple[str, FromWindow]] = asyncio.Queue()
         self._stopped = asyncio.Event()
         self._poll = asyncio.Event()
@@ -112,6 +115,11 @@ class Wire:
         """To an editor. Where it has gone meanwhile, nothing comes back."""
         self._loop.call_soon_threadsafe(self._letters.put_nowait, (to, letter))
 
+    def keep_index(self, root: str, exclude: Sequence[str]) -> None:
+        """Keep the index of a workspace from here on, and of no other; empty: of none."""
+        folder = Path(root) if _is_project(root) else None
+        self._loop.call_soon_threadsafe(self._roots.put_nowait, (folder, tuple(exclude)))
+
     def look(self) -> None:
         """Look after the host now, and tell of it even where nothing has changed."""
 
@@ -133,8 +141,9 @@ class Wire:
             self._loop.close()
 
     async def _stay(self) -> None:
-        for name, forever in (("watch", self._watch), ("join", self._join), ("deliver", self._deliver)):
-            self._begin(name, forever)
+        forever = {"watch": self._watch, "join": self._join, "deliver": self._deliver, "index": self._index}
+        for name, work in forever.items():
+            self._begin(name, work)
         await self._stopped.wait()
         tasks = list(self._tasks.values())
         for task in tasks:
@@ -179,6 +188,32 @@ class Wire:
         except Exception as error:
             log.exception("%s failed", name.partition(":")[0])
             self._put(Came(name, error=SlipstreamError(f"It failed: {type(error).__name__}.", code="internal")))
+
+    async def _index(self) -> None:
+        """One folder's index after the other."""
+        folder, exclude = await self._roots.get()
+        while True:
+            kept = asyncio.ensure_future(self._indexed(folder, exclude))
+            try:
+                folder, exclude = await self._roots.get()
+            finally:
+                kept.cancel()
+                # It ends its process; two for one folder would only wait for each other.
+                await asyncio.wait([kept])
+
+    async def _indexed(self, folder: Path | None, exclude: Sequence[str]) -> None:
+        if folder is None:
+            return
+        # Editors come and go; a process is worth it for one that stays.
+        await asyncio.sleep(_SETTLE_SECONDS)
+        from copilot.index.handle import Handle
+
+        handle = Handle()
+        handle.start(folder, exclude, lambda status: None)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await handle.close()
 
     # ------------------------------------------------------------------------------------------------ the host
 
@@ -332,6 +367,12 @@ def _without_clock(status: HostStatus | None) -> HostStatus | None:
     if status is None:
         return None
     return msgspec.structs.replace(status, uptime_s=0.0, idle_s=0.0, memory_bytes=status.memory_bytes >> 24)
+
+
+def _is_project(root: str) -> bool:
+    """A home folder, or one above it, holds far more than that."""
+    folder, home = Path(root), Path.home()
+    return bool(root) and folder.is_dir() and folder != home and folder not in home.parents
 
 
 def is_up(status: HostStatus | None) -> bool:

@@ -36,7 +36,9 @@ def test_kinds_narrow_it_down(root: str) -> None:
 def test_what_the_editor_shows_is_offered_most_specific_first() -> None:
     now = Now(file=FILE, selection=(3, 9), problems=2, open=(FILE,))
     assert [it.title for it in of_editor(now)] == ["app.py:3-9", "2 problems", "app.py"]
-    assert [it.title for it in fixed(now, "", workspace=True)] == ["@file", "@open", "@selection", "@problems", "@diff"]
+    assert [it.title for it in fixed(now, "", workspace=True)] == [
+        "@file", "@open", "@selection", "@problems", "@codebase", "@map", "@diff",
+    ]  # fmt: skip
     assert [it.title for it in fixed(now, "d", workspace=True)] == ["@diff"]
     assert of_editor(Now()) == []
     assert fixed(Now(), "", workspace=False) == []
