@@ -100,8 +100,8 @@ class _Table:
         # By the last byte, which few names share with a rule; then by length.
         self._ends: dict[int, dict[int, dict[bytes, int]]] = {}
         self._paths: dict[bytes, int] = {}
-        self._wild_names = _Expressions()
-        self._wild_paths = _Expressions()
+        self._wild_names: _Expressions | None = None
+        self._wild_paths: _Expressions | None = None
         self.deepest = -1
         self.has_names = False
 
@@ -126,6 +126,7 @@ class _Table:
         elif pattern.startswith(b"*") and not SPECIAL.search(pattern, 1):
             self._ends.setdefault(literal[-1], {}).setdefault(len(pattern) - 1, {})[literal[1:]] = number
         elif (found := expression(pattern, fold=self._fold)) is not None:
+            self._wild_names = self._wild_names or _Expressions()
             self._wild_names.add(number, found)
         else:
             return
@@ -143,6 +144,7 @@ class _Table:
         if rest is None:
             return
         begin = re.escape(pattern[:start])
+        self._wild_paths = self._wild_paths or _Expressions()
         self._wild_paths.add(number, (b"(?i:%b)" % begin if self._fold else begin) + rest)
         self.deepest = max(self.deepest, _ANY_DEPTH if b"**" in pattern else pattern.count(b"/"))
 
@@ -156,12 +158,12 @@ class _Table:
         if ends:
             for length, numbers in ends.items():
                 best = max(best, numbers.get(name[-length:], -1))
-        if self._wild_names:
+        if self._wild_names is not None:
             best = self._wild_names.last(name, best)
         if path is not None:
             number = self._paths.get(path, -1)
             best = max(best, number)
-            if self._wild_paths:
+            if self._wild_paths is not None:
                 best = self._wild_paths.last(path, best)
         return best
 
@@ -172,9 +174,6 @@ class _Expressions:
     def __init__(self) -> None:
         self._added: list[tuple[int, bytes]] = []
         self._compiled: list[tuple[re.Pattern[bytes], list[int]]] | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self._added)
 
     def add(self, number: int, text: bytes) -> None:
         self._added.append((number, text))

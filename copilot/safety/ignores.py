@@ -147,7 +147,7 @@ class Ignores:
         """
         found = self._levels.get(folder)
         if found is None:
-            found = self._below(above, self._root / folder, descriptor, listed)
+            found = self._below(above, f"{self._root}/{folder}", descriptor, listed)
             if len(self._levels) >= _MOST_LEVELS:
                 self._levels = {"": self._levels[""]}
             self._levels[folder] = found
@@ -165,7 +165,7 @@ class Ignores:
             descriptor = _opened(place)
             try:
                 if place != top:
-                    level = self._below(level, place, descriptor, None)
+                    level = self._below(level, str(place), descriptor, None)
                 elif descriptor is not None:
                     level = self._with_files(level, descriptor, None)
             finally:
@@ -173,8 +173,8 @@ class Ignores:
                     os.close(descriptor)
         return level._replace(own=((_Applied(self._configured, b""),), *level.own)) if self._exclude else level
 
-    def _below(self, above: Level, place: Path, descriptor: int | None, listed: Collection[str] | None) -> Level:
-        name = place.name
+    def _below(self, above: Level, place: str, descriptor: int | None, listed: Collection[str] | None) -> Level:
+        name = place.rpartition("/")[2]
         level = Level(
             ignored=above.ignores(name, is_folder=True),
             excluded=above.excludes(name, is_folder=True),
@@ -184,7 +184,7 @@ class Ignores:
         if descriptor is None:
             return level
         if (listed is None or ".git" in listed) and _exists(".git", descriptor):
-            level = level._replace(git=(*level.git, self._exclude_of(place)), own=(*level.own, ()))
+            level = level._replace(git=(*level.git, self._exclude_of(Path(place))), own=(*level.own, ()))
         return self._with_files(level, descriptor, listed)
 
     def _with_files(self, level: Level, descriptor: int, listed: Collection[str] | None) -> Level:

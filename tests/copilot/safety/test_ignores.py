@@ -61,6 +61,7 @@ def test_configured_rules_are_not_undone(laid: Laid) -> None:
         ("stra\u00dfe/x", "STRASSE/x"),
         ("*.Key2", "a.kEY2"),
         ("[A-C]x", "bX"),
+        ("[[:upper:]]x", "Ax"),
         ("\u212aelvin", "kelvin"),
     ],
 )
@@ -75,6 +76,13 @@ def test_what_comes_back_is_spelled_as_the_rule(laid: Laid) -> None:
     gate = Gate(root)
     assert gate.refusal("README.md") is None
     assert gate.refusal("Readme.md") is Refusal.EXCLUDED
+
+
+def test_the_last_own_rule_counts(laid: Laid) -> None:
+    root = laid({".copilotignore": "!a.md\n*.md\n!b.md\n"})
+    gate = Gate(root)
+    assert gate.refusal("a.md") is Refusal.EXCLUDED
+    assert gate.refusal("b.md") is None
 
 
 def test_folding() -> None:
