@@ -33,7 +33,7 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ban(msgspec.Struct, frozen=True, kw_only=True):
-    """A piece of code that is not shown: the one in ``path`` that begins with the line ``head``."""
+    """A piece of code that is not shown: what in ``path`` begins with the line ``head``, in whatever shape."""
 
     path: _Path
     head: str
@@ -51,8 +51,11 @@ class Steering(msgspec.Struct, frozen=True, kw_only=True):
         return any(path == it or path.startswith(f"{it}/") for it in self.never)
 
     def allows(self, path: str, text: str) -> bool:
-        """Whether ``text`` of a file may be shown."""
-        return not self.hides(path) and Ban(path=path, head=head_of(text)) not in self.bans
+        """Whether ``text`` of a file may be shown. One piece that is banned bans the whole that it stands in."""
+        if self.hides(path):
+            return False
+        heads = [it.head for it in self.bans if it.path == path]
+        return not any(_begins(line.strip(), head) for head in heads for line in text.split("\n"))
 
     def with_pin(self, pin: Pin) -> "Steering":
         """What is pinned is banned no more."""
@@ -85,8 +88,9 @@ class Steering(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def head_of(text: str) -> str:
-    """The first line of ``text`` that says something, without its indentation."""
-    return next((stripped for line in text.split("\n") if (stripped := line.strip())), "")
+    """The first line of ``text`` that says something, without its indentation and without what begins a body: the
+    same whether that is shown or not."""
+    return next((bare for line in text.split("\n") if (bare := _bare(line))), "")
 
 
 def place_of(pin: Pin, lines: Sequence[str]) -> tuple[int, int] | None:
@@ -94,11 +98,20 @@ def place_of(pin: Pin, lines: Sequence[str]) -> tuple[int, int] | None:
 
     None where its first line is not there any more.
     """
-    found = [at for at, line in enumerate(lines, 1) if line.strip() == pin.head]
+    found = [at for at, line in enumerate(lines, 1) if _bare(line) == pin.head]
     if not found:
         return None
     first = min(found, key=lambda at: abs(at - pin.first))
     return first, min(len(lines), first + pin.last - pin.first)
+
+
+def _bare(line: str) -> str:
+    return line.strip().rstrip(" :{.}")
+
+
+def _begins(line: str, head: str) -> bool:
+    """A signature may be followed by its body, or by dots in its place."""
+    return line.startswith(head) and not line[len(head) :][:1].isidentifier()
 
 
 class SteeringFile:

@@ -80,7 +80,7 @@ def test_never_and_bans_hold_at_once_for_what_was_shown_too(desk: Desk) -> None:
     assert desk.gather(helper, kept=kept) == ()
     desk.steering.change(desk.root, lambda it: it.without("lib"))
     assert desk.gather(helper, kept=kept) == kept
-    ban = Ban(path="lib/helper.py", head="def frobnicate(table: str) -> int:")
+    ban = Ban(path="lib/helper.py", head="def frobnicate(table: str) -> int")
     desk.steering.change(desk.root, lambda it: it.with_ban(ban))
     assert desk.gather(helper, kept=kept) == ()
 
@@ -110,7 +110,7 @@ def test_what_the_editor_s_language_servers_say_is_shown(desk: Desk) -> None:
     assert (short.path, short.start_line, short.end_line) == ("deep/made.py", 2, 3)
     assert (short.text, short.source) == ("    def hidden(self, a):\n        return a", "lsp")
     (long,) = desk.gather(places=(Place("deep/made.py", 1, "Odd"),))
-    assert long.text == "class Odd:"
+    assert long.text == "class Odd"
 
 
 def test_places_that_lead_nowhere_are_no_trouble(desk: Desk) -> None:

@@ -8,8 +8,8 @@ import pytest
 from copilot.context.steering import MOST, Ban, Pin, Steering, SteeringFile, head_of, place_of
 from copilot.errors import SlipstreamError
 
-PIN = Pin(path="src/a.py", first=3, last=5, head="def f():")
-BAN = Ban(path="src/a.py", head="def f():")
+PIN = Pin(path="src/a.py", first=3, last=5, head="def f()")
+BAN = Ban(path="src/a.py", head="def f()")
 
 
 def test_nothing_is_said_at_first() -> None:
@@ -19,6 +19,7 @@ def test_nothing_is_said_at_first() -> None:
 def test_a_banned_piece_is_told_by_its_first_line() -> None:
     steering = Steering().with_ban(BAN)
     assert not steering.allows("src/a.py", "\n    def f():\n        return 1\n")
+    assert not steering.allows("src/a.py", "class A\n    def f()\n    def g()")
     assert steering.allows("src/a.py", "def g(): ...")
     assert steering.allows("src/b.py", "def f():")
 
@@ -65,6 +66,8 @@ def test_a_pin_follows_its_text() -> None:
 
 def test_the_first_line_that_says_something() -> None:
     assert head_of("\n\n   x = 1  \ny") == "x = 1"
+    assert head_of("  def f(a) -> int:\n") == "def f(a) -> int"
+    assert head_of("func f() {\n") == "func f()"
     assert head_of(" \n") == ""
 
 
