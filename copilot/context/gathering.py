@@ -31,7 +31,7 @@ class Gatherer:
     def __init__(self, gate: Gate, steering: SteeringFile, reader: Reader | None = None) -> None:
         self.gate = gate
         self._steering = steering
-        self._reader = reader or Reader.of(gate.root)
+        self._reader = reader or Reader.of(gate.root, gate)
         self._retriever = Retriever(self._reader, gate)
         self._buffers: dict[tuple[str, str, int], Buffer | None] = {}
 

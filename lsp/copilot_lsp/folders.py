@@ -158,8 +158,7 @@ class Folders:
             self._folders[root] = Folder(root, exclude)
         if self._indexing:
             for folder in self._folders.values():
-                if folder.handle is None and self._server.context.index:
-                    self._keep_index(folder)
+                self._keep_index_or_not(folder)
         self._resolved.clear()
         self._refused.clear()
 
@@ -167,6 +166,13 @@ class Folders:
         """What may be seen of it may be something else now."""
         folder.gate.forget()
         self._refused.clear()
+
+    def _keep_index_or_not(self, folder: Folder) -> None:
+        if self._server.context.index and folder.handle is None:
+            self._keep_index(folder)
+        elif not self._server.context.index and folder.handle is not None:
+            handle, folder.handle = folder.handle, None
+            self._in_background(handle.close())
 
     def _keep_index(self, folder: Folder) -> None:
         home = Path.home()
