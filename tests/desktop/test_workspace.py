@@ -90,7 +90,7 @@ def test_codebase_is_looked_for_when_the_question_is_sent(host: HostThread, desk
     desk.until(lambda: len(desk.texts()) == 2 and desk.answered())
     question = desk.window.talk.thread.branch()[0]
     assert question.text == "How is the monthly report made?"
-    assert [it.origin for it in question.attachments][0] == "src/report.py:4-5"
+    assert question.attachments[0].origin == "src/report.py:4-5"
     assert all(it.reason for it in question.attachments)
     assert "From src/report.py:4-5:" in prompt(host, "monthly report made?")
     view = desk.window.last_view("user")
