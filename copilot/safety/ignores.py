@@ -5,7 +5,6 @@ the one around it, both hold.
 """
 
 import os
-import stat
 import unicodedata
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -191,7 +190,7 @@ class Ignores:
         # Git reads none in an ignored folder. Ours counts there too: an open file may lie in one.
         if not level.ignored and (listed is None or ".gitignore" in listed):
             # Git does not follow a link here.
-            rules = self._git_rules(_data(".gitignore", dir_fd=descriptor, flags=os.O_NOFOLLOW))
+            rules = self._git_rules(_data(".gitignore", dir_fd=descriptor, follow=False))
             level = level._replace(git=(*level.git[:-1], rules + level.git[-1]))
         if listed is None or OWN_FILE in listed:
             own = self._own_rules(_data(OWN_FILE, dir_fd=descriptor, otherwise=_EVERYTHING))
@@ -236,18 +235,14 @@ def _applied_below(applied: _Applied, name: bytes) -> _Applied | None:
 
 
 def _data(
-    path: Path | str, *, dir_fd: int | None = None, flags: int = 0, otherwise: bytes | None = None
+    path: Path | str, *, dir_fd: int | None = None, follow: bool = True, otherwise: bytes | None = None
 ) -> bytes | None:
     """A file of rules; None where there is none, ``otherwise`` where it can't be read.
 
     One of absurd size excludes everything: to leave out what it says could show what it hides.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | flags, dir_fd=dir_fd)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return otherwise
-            data = file.read(_MOST_BYTES + 1)
+        data = inside.begin_of(path, _MOST_BYTES + 1, dir_fd=dir_fd, follow=follow)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError:

@@ -83,6 +83,16 @@ def open_file(root: Path, path: str) -> int:
     return descriptor
 
 
+def begin_of(path: Path | str, size: int, *, dir_fd: int | None = None, follow: bool = True) -> bytes:
+    """Up to ``size`` bytes of a regular file anywhere. Raises :class:`NotRegularError` or another :class:`OSError`."""
+    descriptor = os.open(path, _FILE & ~os.O_NOFOLLOW if follow else _FILE, dir_fd=dir_fd)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotRegularError(path)
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(size)
+
+
 def _is_link(name: str, above: int) -> bool:
     try:
         return stat.S_ISLNK(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode)

@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+from copilot.safety.inside import begin_of
+
 _SECONDS = 5.0
 _MOST_BYTES = 4096
 
@@ -57,9 +59,7 @@ def _git_dir(folder: Path) -> Path | None:
 def _line(path: Path) -> str:
     """What the small file holds; "" where there is none."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            return os.fsdecode(file.read(_MOST_BYTES) or b"").rstrip("\r\n")
+        return os.fsdecode(begin_of(path, _MOST_BYTES)).rstrip("\r\n")
     except OSError:
         return ""
 

@@ -156,6 +156,9 @@ def test_files_of_rules_that_are_none(laid: Laid, tmp_path: Path) -> None:
     assert _walked(root) == ["b"]
     for name in (".gitignore", ".copilotignore"):
         (root / name).unlink()
+    (root / ".gitignore").mkdir()
+    assert _walked(root) == ["a.o", "b"]
+    (root / ".gitignore").rmdir()
     os.mkfifo(root / ".gitignore")
     assert _walked(root) == ["a.o", "b"]
     # Nobody knows what it would have excluded.

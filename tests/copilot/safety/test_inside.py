@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from copilot.safety.inside import LinkError, NotRegularError, is_name, normal, open_file, open_folder
+from copilot.safety.inside import LinkError, NotRegularError, begin_of, is_name, normal, open_file, open_folder
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,10 @@ def test_descriptors_are_closed(tmp_path: Path) -> None:
     for path in ("a/b/c/d", "a/x/c", "a/b", "x"):
         with pytest.raises(OSError):
             open_file(tmp_path, path)
+    assert begin_of(tmp_path / "a" / "b" / "c", 5) == b"x"
+    for place in (tmp_path / "a", tmp_path / "x"):
+        with pytest.raises(OSError):
+            begin_of(place, 5)
     assert _descriptors() == before
 
 
