@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from copilot.context.candidates import Candidate, Source
 from copilot.context.imported import Imported
-from copilot.context.near import Name, Near, lines_with
+from copilot.context.near import UNNAMED, Name, Near, lines_with
 from copilot.context.shapes import TYPES, shape
 from copilot.context.view import DEFINITIONS, View
 
@@ -164,7 +164,7 @@ def types_of(receiver: str, text: str, near: Near) -> frozenset[str]:
     """The types that a variable may have, by what it was assigned or declared as."""
     if receiver in ("self", "this", "cls", "super", "Self"):
         return frozenset(base for scope in near.scopes if scope.is_type for base in (scope.name, *scope.bases))
-    if not receiver or receiver in ")]":
+    if not receiver or receiver == UNNAMED:
         return frozenset()
     name = re.escape(receiver)
     found: set[str] = set()

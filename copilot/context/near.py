@@ -12,11 +12,15 @@ from typing import NamedTuple
 ABOVE, BELOW = 40, 12
 """Lines that count as near."""
 
+UNNAMED = ")"
+"""Stands for a receiver without a name."""
+
 _CALL_LINES = 12
 _LINES_WITH = 60
 _SCOPE_LINES = 400
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
-_WORD = re.compile(r"(?:([A-Za-z_$][\w$]*|\)|\])\s*(?:\.|->|::|\?\.)\s*)?([A-Za-z_$][\w$]*)(\s*\()?")
+# What joins it to the name before, the name, and whether it is called.
+_WORD = re.compile(r"(\.|->|::)?\s*(?<![\w$])([A-Za-z_$][\w$]*)(\s*\()?")
 _LITERAL = re.compile(r"'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|`[^`\n]*`")
 _COMMENT = {"hash": re.compile(r"#.*"), "slash": re.compile(r"//.*|/\*.*?(?:\*/|$)")}
 _HASH = frozenset({"python", "starlark", "ruby", "shellscript", "yaml", "toml", "r", "julia", "elixir", "perl"})
@@ -110,10 +114,14 @@ def near(lines: Sequence[str], line: int, column: int, language: str) -> Near:
 def names_in(text: str, language: str) -> Iterator[Name]:
     """The names of a line, comments, strings and the language's own words left out."""
     builtin = _BUILTIN.get(language, frozenset())
-    for receiver, name, called in _WORD.findall(plain(text, language)):
-        if name in _KEYWORDS or len(name) < 2 or (name in builtin and not receiver):
-            continue
-        yield Name(name, 1.0, 0, receiver, bool(called))
+    last, end = "", -1
+    for match in _WORD.finditer(plain(text, language)):
+        joined, name, called = match.groups()
+        # A member of what is not a name, such as a call's result, is a member all the same.
+        receiver = "" if not joined else last if match.start() in (end, end + 1) else UNNAMED
+        last, end = name, match.end(2)
+        if len(name) > 1 and name not in _KEYWORDS and (receiver or name not in builtin):
+            yield Name(name, 1.0, 0, receiver, bool(called))
 
 
 def words_in(text: str, language: str) -> frozenset[str]:

@@ -80,7 +80,8 @@ def _outline(row: "SymbolRow", view: View, near: Collection[str]) -> str:
     ranked = sorted(
         public, key=lambda it: (it.name not in _CONSTRUCTORS, it.name not in near, it.kind == "class", it.first)
     )
-    kept, size = [], 0
+    kept: list[SymbolRow] = []
+    size = 0
     for it in ranked[:MEMBERS]:
         size += len(it.signature)
         if kept and size > CHARACTERS:
