@@ -138,11 +138,13 @@ def generate(root: Path, files: int) -> None:
 
 
 class Memory(threading.Thread):
-    """The most that a process and its children took together: PSS, so that shared pages count once."""
+    """The most that a process and its children took together (PSS: shared pages count once), and processor time."""
 
     def __init__(self, process: int) -> None:
         super().__init__(daemon=True)
         self.most = 0
+        self.seconds = 0.0
+        self._seconds: dict[int, float] = {}
         self.most_resident = 0
         self._process = psutil.Process(process)
 
@@ -152,9 +154,11 @@ class Memory(threading.Thread):
                 shared = resident = 0
                 for it in [self._process, *self._process.children(recursive=True)]:
                     with contextlib.suppress(psutil.Error):
-                        info = it.memory_full_info()
+                        info, times = it.memory_full_info(), it.cpu_times()
+                        self._seconds[it.pid] = times.user + times.system
                         shared, resident = shared + info.pss, resident + info.rss
                 self.most, self.most_resident = max(self.most, shared), max(self.most_resident, resident)
+                self.seconds = sum(self._seconds.values())
                 time.sleep(0.25)
 
 
@@ -228,8 +232,10 @@ def queries(root: Path) -> Iterator[tuple[str, list[float]]]:
     """Each with a fresh reader, so that nothing is answered from what it keeps; the first question opens the file."""
     rng = random.Random(SEED)
     reader = Reader.of(root)
-    edges = {name for _, _, name, _ in reader.edges()}
-    names = rng.sample(sorted(edges), min(QUERIES, len(edges)))
+    files = reader.paths(".", 1_000_000)
+    # As they occur: the common ones often.
+    names = [it.name for path in rng.sample(files, min(QUERIES, len(files))) for it in reader.symbols_of(path)]
+    names = rng.sample(names, min(QUERIES, len(names)))
     kinds: dict[str, Callable[[str], object]] = {
         "definitions": reader.definitions,
         "references": reader.references,
@@ -283,6 +289,7 @@ def measure(root: Path) -> None:
         counts = reader.counts()
         reader.close()
         print(f"full index          {seconds:8.2f} s, {counts.files} files, {counts.symbols} symbols", flush=True)
+        print(f"processor time      {memory.seconds:8.2f} s, all processes")
         time.sleep(10.0)
         megabytes = stored_bytes(paths.index_dir(root)) / 1e6
         print(f"memory, all         {memory.most / 1e6:8.0f} MB PSS, {memory.most_resident / 1e6:.0f} MB RSS, at most")

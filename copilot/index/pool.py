@@ -20,6 +20,9 @@ import msgspec
 from copilot.index.parsed import TOO_SLOW, Parsed, Task
 from copilot.index.priority import INDEXER, PARSER
 
+COMMAND = (sys.executable, "-P", "-m", "copilot.index.worker")
+"""What starts a worker; the root, the niceness and what is excluded follow."""
+
 _LENGTH = struct.Struct("<I")
 _MOST_WORKERS = 4
 # Enough that a worker never waits for tasks while its answers are written.
@@ -37,7 +40,7 @@ class PoolError(Exception):
 class _Worker:
     def __init__(self, root: Path, exclude: Sequence[str], niceness: int) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "copilot.index.worker", str(root), str(niceness), *exclude],
+            [*COMMAND, str(root), str(niceness), *exclude],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd="/",
@@ -110,6 +113,7 @@ class Pool:
         self._scan: deque[Task] = deque()
         self._changer: _Worker | None = None
         self._scanners: list[_Worker] = []
+        self._suspects: set[str] = set()
 
     @property
     def changes_left(self) -> int:
@@ -178,16 +182,24 @@ class Pool:
             self._scanners.remove(worker)
 
     def _lost(self, worker: _Worker) -> list[Parsed]:
-        """It ended, or has to: the file that it was at is left out, the others are asked again."""
+        """It ended, or has to. The file that it was at is asked once more, last; after that it is left out."""
         waiting = self._changes if worker is self._changer else self._scan
         asked = list(worker.asked)
         lives = worker.lives
         self._drop(worker)
         if not lives:
             raise PoolError(f"a process that parses files ended with status {worker.process.returncode}")
+        if not asked:
+            return []
+        blamed = asked[0]
         waiting.extendleft(reversed(asked[1:]))
+        if blamed.path not in self._suspects:
+            self._suspects.add(blamed.path)
+            waiting.append(blamed)
+            return []
+        self._suspects.discard(blamed.path)
         return [
-            Parsed(it.path, ticket=it.ticket, size=it.size, mtime_ns=it.mtime_ns, left_out=TOO_SLOW) for it in asked[:1]
+            Parsed(blamed.path, ticket=blamed.ticket, size=blamed.size, mtime_ns=blamed.mtime_ns, left_out=TOO_SLOW)
         ]
 
     def _feed(self) -> None:

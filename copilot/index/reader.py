@@ -27,6 +27,8 @@ _BUSY_SECONDS = 0.25
 _KEPT_ANSWERS = 512
 # A search ranks every chunk that holds one of its words, about 2 µs each.
 _MOST_RANKED = 600
+# What is sorted has to be read, every row of it.
+_MOST_SORTED = 1_000
 _MOST_WORDS = 12
 _COUNT_SECONDS = 30.0
 # A name that so many files define leads from a use to none of them.
@@ -178,7 +180,8 @@ class Reader:
         """In the order of their beginnings."""
         return self._symbols(
             ("symbols_of", path),
-            f"SELECT {_SYMBOL} WHERE file.path = ? ORDER BY symbol.number",
+            f"""SELECT {_COLUMNS} FROM file JOIN symbol ON symbol.file = file.id JOIN name ON name.id = symbol.name
+                WHERE file.path = ? ORDER BY symbol.number""",  # noqa: S608
             (path,),
         )
 
@@ -195,21 +198,27 @@ class Reader:
         return self._list(("imports_of", path), ask)
 
     def definitions(self, name: str, limit: int = 20) -> list[SymbolRow]:
-        """Symbols of exactly this name, those at the top of their files first."""
+        """Symbols of exactly this name, those at the top of their files first; of very many, some."""
         return self._symbols(
             ("definitions", name, limit),
-            f"SELECT {_SYMBOL} WHERE name.text = ? ORDER BY scope <> '', length(path), path, symbol.number LIMIT ?",
+            f"""SELECT {_COLUMNS}
+                FROM (SELECT symbol.file AS file, symbol.number AS number
+                      FROM name JOIN symbol ON symbol.name = name.id WHERE name.text = ? LIMIT {_MOST_SORTED}) AS some
+                JOIN symbol USING (file, number) JOIN name ON name.id = symbol.name JOIN file ON file.id = symbol.file
+                ORDER BY scope <> '', length(path), path, symbol.number LIMIT ?""",  # noqa: S608
             (name, limit),
         )
 
     def references(self, name: str, limit: int = 20) -> list[ReferenceRow]:
-        """Files that use the name, those that use it most first."""
+        """Files that use the name, those that use it most first; of very many, some."""
 
         def ask(database: "sqlite3.Connection") -> list[ReferenceRow]:
             rows = database.execute(
-                """SELECT path, language, reference.lines FROM name JOIN reference ON reference.name = name.id
-                   JOIN file ON file.id = reference.file WHERE name.text = ?
-                   ORDER BY length(reference.lines) - length(replace(reference.lines, ',', '')) DESC, path LIMIT ?""",
+                f"""SELECT path, language, some.lines
+                    FROM (SELECT reference.file, reference.lines
+                          FROM name JOIN reference ON reference.name = name.id WHERE name.text = ? LIMIT {_MOST_SORTED}
+                    ) AS some JOIN file ON file.id = some.file
+                    ORDER BY length(some.lines) - length(replace(some.lines, ',', '')) DESC, path LIMIT ?""",  # noqa: S608
                 (name, limit),
             )
             found = []
@@ -225,19 +234,26 @@ class Reader:
         wanted = tuple(dict.fromkeys(part for word in words for part in searchable(word)))
 
         def ask(database: "sqlite3.Connection") -> list[ChunkHit]:
-            chosen = self._rarest(database, wanted)
-            if not chosen:
-                return []
-            query = " OR ".join(f'"{word}"' for word in chosen)
-            rows = database.execute(
-                """SELECT path, language, first, last, hit.rank FROM (
-                       SELECT rowid, rank FROM chunk_words WHERE chunk_words MATCH ? ORDER BY rank LIMIT ?
-                   ) AS hit JOIN chunk ON chunk.id = hit.rowid JOIN file ON file.id = chunk.file
-                   WHERE ? IS NULL OR language = ? ORDER BY hit.rank LIMIT ?""",
-                (query, limit if language is None else -1, language, language, limit),
-            )
-            return [ChunkHit(path, of, first, last, -rank) for path, of, first, last, rank in rows]
+            def hits(query: str, rank: str) -> list[ChunkHit]:
+                rows = database.execute(
+                    f"""SELECT path, language, first, last, hit.score FROM (
+                            SELECT rowid, {rank} AS score FROM chunk_words WHERE chunk_words MATCH ?
+                            LIMIT {_MOST_SORTED}
+                        ) AS hit JOIN chunk ON chunk.id = hit.rowid JOIN file ON file.id = chunk.file
+                        WHERE ? IS NULL OR language = ? ORDER BY hit.score, chunk.id LIMIT ?""",  # noqa: S608
+                    (query, language, language, limit),
+                )
+                return [ChunkHit(path, of, first, last, -score) for path, of, first, last, score in rows]
 
+            chosen, common = self._rarest(database, wanted)
+            if chosen:
+                return hits(" OR ".join(f'"{word}"' for word in chosen), "rank")
+            # Ranking what is nearly everywhere would take long and tell little.
+            quoted = [f'"{word}"' for word in common]
+            return (hits(" AND ".join(quoted), "0.0") or hits(" OR ".join(quoted), "0.0")) if common else []
+
+        if not wanted:
+            return []
         return self._list(("search", wanted, limit, language), ask)
 
     def named(self, part: str, limit: int = 20) -> list[SymbolRow]:
@@ -245,14 +261,19 @@ class Reader:
         wanted, trigrams = _lower(part), _trigrams(part)
         if not wanted:
             return []
-        match = "name.id IN (SELECT rowid FROM name_text WHERE name_text MATCH ?) AND" if trigrams else "? IS NULL AND"
-        return self._symbols(
+        match = "id IN (SELECT rowid FROM name_text WHERE name_text MATCH ?) AND" if trigrams else "? IS NULL AND"
+        names = self._texts(
             ("named", part, limit),
-            f"""SELECT {_SYMBOL} WHERE {match} name.defined AND instr(lower(name.text), ?)
-                ORDER BY name.text <> ?, lower(name.text) <> ?, instr(lower(name.text), ?) <> 1, length(name.text),
-                    name.text, scope <> '', length(path), path, symbol.number LIMIT ?""",
+            # More than are needed: some may have no symbol any more.
+            f"""SELECT text FROM name WHERE {match} defined AND instr(lower(text), ?)
+                ORDER BY text <> ?, lower(text) <> ?, instr(lower(text), ?) <> 1, length(text), text LIMIT ? + 20""",  # noqa: S608
             (trigrams, wanted, part, wanted, wanted, limit),
         )
+        found: list[SymbolRow] = []
+        for name in names:
+            if len(found) < limit:
+                found += self.definitions(name, limit - len(found))
+        return found
 
     def paths(self, part: str, limit: int = 20) -> list[str]:
         """Paths that hold ``part`` in any case, those where the file's own name does first, short ones first."""
@@ -285,23 +306,27 @@ class Reader:
 
         yield from self._list((), ask)
 
-    def _rarest(self, database: "sqlite3.Connection", words: Sequence[str]) -> list[str]:
-        """Those of the words that tell most, as many as can be ranked in time; at least one that occurs."""
+    def _rarest(self, database: "sqlite3.Connection", words: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Those of the words that tell most, as many as can be ranked in time; and those in too many chunks for it."""
         if time.monotonic() - self._counted > _COUNT_SECONDS:
             self._counts.clear()
             self._counted = time.monotonic()
         for word in words:
             if word not in self._counts:
-                row = database.execute("SELECT doc FROM chunk_vocabulary WHERE term = ?", (word,)).fetchone()
-                self._counts[word] = row[0] if row else 0
+                # Counting stops where the word is too common to be ranked.
+                (count,) = database.execute(
+                    "SELECT count(*) FROM (SELECT 1 FROM chunk_words WHERE chunk_words MATCH ? LIMIT ?)",
+                    (f'"{word}"', _MOST_RANKED + 1),
+                ).fetchone()
+                self._counts[word] = count
         chosen: list[str] = []
         room = _MOST_RANKED
         for word in sorted((it for it in words if self._counts[it]), key=lambda it: self._counts[it])[:_MOST_WORDS]:
             room -= self._counts[word]
-            if room < 0 and chosen:
+            if room < 0:
                 break
             chosen.append(word)
-        return chosen
+        return chosen, [it for it in words if self._counts[it]]
 
     def _texts(self, key: tuple[object, ...], query: str, values: tuple[object, ...]) -> list[str]:
         return self._list(key, lambda it: [row[0] for row in it.execute(query, values)])
@@ -384,8 +409,7 @@ class Reader:
         self.close()
 
 
-_SYMBOL = """path, language, name.text, kind, scope, first, last, signature, doc
-    FROM name JOIN symbol ON symbol.name = name.id JOIN file ON file.id = symbol.file"""
+_COLUMNS = "path, language, name.text, kind, scope, first, last, signature, doc"
 
 
 def _meta(database: "sqlite3.Connection", key: str) -> str | int | None:

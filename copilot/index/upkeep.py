@@ -197,9 +197,15 @@ class _Work:
         if self.watch is not None and self.watch.due() == 0.0:
             self._follow(self.watch.collect())
         now = time.monotonic()
-        if self._scan is not None and not self._scan.over:
+        if self._rules and self._scan is None:
+            self._rules = False
+            self._gate.forget()
+            self._pool.forget()
+            self._top = top_of(self._gate.root)
+            self._begin_scan()
+        elif self._scan is not None and not self._scan.over:
             self._walk(self._scan)
-        elif self._scan is not None and not self._pool.scan_left:
+        elif self._scan is not None and not self._pool.scan_left and not self._pool.changes_left:
             self._end_scan(self._scan)
         elif self._next_scan is not None and now >= self._next_scan and self._scan is None:
             self._begin_scan()
@@ -224,9 +230,9 @@ class _Work:
 
     def _walk(self, scan: Scan) -> None:
         tasks = [self._ticketed(it) for it in scan.step(_STEP_SECONDS)]
-        self._total += len(tasks)
-        self._pool.scan(tasks)
+        self._send(tasks, first=False)
         if scan.over:
+            self._need_root()
             self._remove(scan.gone)
 
     def _end_scan(self, scan: Scan) -> None:
@@ -290,23 +296,22 @@ class _Work:
                 self._rules = True
             if not path.startswith("/") and is_name(path):
                 self._see(path, tasks)
+        self._send(tasks, first=True)
+
+    def _send(self, tasks: list[Task], *, first: bool) -> None:
+        """A few go to the worker that is there and has some priority, many to those that have none."""
+        self._total += len(tasks)
         if len(tasks) > _STORM:
-            self._total += len(tasks)
-            self._pool.scan(tasks, first=True)
+            self._pool.scan(tasks, first=first)
         else:
             for task in tasks:
                 self._pool.change(task)
-        if self._rules and self._scan is None:
-            self._rules = False
-            self._gate.forget()
-            self._pool.forget()
-            self._top = top_of(self._gate.root)
-            self._begin_scan()
 
     def _see(self, path: str, tasks: list[Task]) -> None:
         try:
             info = (self._gate.root / path).lstat()
         except OSError:
+            self._need_root()
             self._remove(self._store.below(path))
             return
         held = self._store.below(path)
@@ -383,6 +388,10 @@ class _Work:
                 raise _AgainError(damaged=True)
         if not self._store.is_in_place():
             raise _AgainError(damaged=False)
+        self._need_root()
+
+    def _need_root(self) -> None:
+        """A workspace that is not there, such as one on a disk that was taken out, keeps its index."""
         if not self._gate.root.is_dir():
             raise OSError(f"the folder {self._gate.root} is not there")
 

@@ -8,6 +8,7 @@ First comes an empty answer, as a sign of life. An empty task: ignore files may 
 A file that takes too long ends the process: a parser that hangs in its library can't be stopped otherwise.
 """
 
+import os
 import signal
 import struct
 import sys
@@ -91,4 +92,8 @@ def _send(sink: IO[bytes], message: bytes) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BrokenPipeError:
+        # Nobody is interested any more; nor in what is left to write.
+        os._exit(0)
