@@ -3,13 +3,14 @@
 The index says where to look; what is attached is read through the gate at that moment.
 """
 
+import contextlib
 from collections.abc import Callable, Collection, Iterable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from copilot.chat.attachments import Attachment, AttachmentKind
 from copilot.chat.mentioned import mentioned, without_mentions
-from copilot.chat.workspace import Symbol, Workspace
+from copilot.chat.workspace import NEVER_CHOSEN, Symbol, Workspace
 from copilot.errors import SlipstreamError
 from copilot.index.repo_map import repo_map
 from copilot.index.search import Hit, Retriever, asked, search
@@ -87,7 +88,7 @@ def codebase(
     for hit in search(question, index, near=near, others=others, limit=_MOST_LOOKED_AT):
         if len(found) == _MOST_PIECES or left < 200:
             break
-        if hidden(hit.path):
+        if hidden(hit.path) or PurePosixPath(hit.path).name in NEVER_CHOSEN:
             continue
         try:
             piece = _piece(hit, workspace)
@@ -163,8 +164,10 @@ def _overlaps(piece: Attachment, found: Iterable[Attachment]) -> bool:
 def _file_named(name: str, workspace: Workspace) -> str:
     """The path itself, or the one path that ends so."""
     name = name.removeprefix("./")
-    if (workspace.root / name).is_file() or ".." in PurePosixPath(name).parts:
-        return name
+    with contextlib.suppress(OSError):
+        # A name may be too long to be one.
+        if (workspace.root / name).is_file():
+            return name
     files = workspace.files(name)
     ending = [it for it in files if it == name or it.endswith(f"/{name}")]
     if len(ending) > 1:
