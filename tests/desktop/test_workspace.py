@@ -1,5 +1,6 @@
 """The window in a folder: what is looked for, whether it is still true, and the rules of the folder."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,9 +10,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
 
+from copilot import paths
 from copilot.chat.attachments import AttachmentKind
+from copilot.chat.workspace import Workspace
 from copilot.config.settings import ContextSettings, Settings
 from copilot.context.rules import trusted_rules
+from copilot.index.indexer import lock_is_held
 from tests.copilot.chat.indexed import index
 from tests.desktop.conftest import Desk
 from tests.desktop.hosting import HostThread
@@ -216,3 +220,24 @@ def test_trust_can_be_taken_back(desk: Desk, root: Path) -> None:
     desk.until(lambda: ruling.bar.no_button.text() == "Stop using them")
     QTest.mouseClick(ruling.bar.no_button, Qt.MouseButton.LeftButton)
     assert trusted_rules(root) == ""
+
+
+# ------------------------------------------------------------------------------------------------------- the index
+
+
+def test_the_window_keeps_the_index_of_its_folder(host: HostThread, home: Path, opened: Callable[..., Desk]) -> None:
+    folder = home / "q"
+    folder.mkdir()
+    (folder / "one.py").write_text("def first_thing() -> None:\n    pass\n")
+    desk = opened()
+    desk.window.use_folder(str(folder))
+
+    def found() -> bool:
+        with contextlib.closing(Workspace.of(folder)) as workspace:
+            return workspace.indexed and [it.name for it in workspace.symbols("second")] == ["second_thing"]
+
+    desk.until(lambda: lock_is_held(paths.index_dir(folder.resolve())))
+    (folder / "two.py").write_text("def second_thing() -> None:\n    pass\n")
+    desk.until(found)
+    desk.close()
+    desk.until(lambda: not lock_is_held(paths.index_dir(folder.resolve())))
