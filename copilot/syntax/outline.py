@@ -6,6 +6,7 @@ is slow. Offsets are code points, see ``copilot.syntax.window``.
 """
 
 import re
+import time
 import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from copilot.syntax.symbols import CONTAINER, MEMBER, MOST_DOC, PROTOTYPE, Defin
 from copilot.syntax.window import as_ascii
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser, Query, QueryCursor
+    from tree_sitter import Node, Query, Tree
 
 __all__ = ["Import", "Outline", "Symbol", "outline"]
 
@@ -50,9 +51,10 @@ _VALUES = frozenset({"constant", "variable", "field"})
 _CPLUSPLUS = re.compile(
     r"^\s*(?:class\s+\w|namespace\b|template\s*<|using\s+\w|(?:public|private|protected):)|\w::\w", re.MULTILINE
 )
-# Ordinary code takes 0.2 s a megabyte. Both are quadratic in some kinds of wrong code.
-_PARSING_MICROSECONDS = 3_000_000
-_QUERYING_MICROSECONDS = 1_500_000
+# The most characters, and the microseconds that parsing and the query may take each. Ordinary code takes 0.2 s a
+# megabyte; what is not of the language at all can take time, and memory, that grow with the square of the length.
+_BUDGETS = ((4_000, 40_000), (16_000, 80_000), (50_000, 200_000), (250_000, 700_000), (None, 2_500_000))
+_MOST_TRIES = 3
 
 
 def outline(text: str, language: str) -> Outline | None:
@@ -64,6 +66,35 @@ def outline(text: str, language: str) -> Outline | None:
     return None if reader is None else reader.outline(text)
 
 
+class _Tools:
+    """A parser and a query's cursor that give up after some time."""
+
+    def __init__(self, language: str, query: "Query", microseconds: int) -> None:
+        from tree_sitter import Parser, QueryCursor
+
+        grammar = grammar_of(language)
+        assert grammar is not None
+        self._seconds = microseconds / 1e6
+        with warnings.catch_warnings():
+            # The callback that is to replace it is not called for bytes, and crashes in a query.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._parser = Parser(grammar, timeout_micros=microseconds)
+            self.cursor = QueryCursor(query, timeout_micros=microseconds)
+
+    def parsed(self, data: bytes) -> "Tree | None":
+        for _ in range(_MOST_TRIES):
+            start = time.thread_time()
+            try:
+                return self._parser.parse(data)
+            except ValueError:
+                # Else it would go on with the next text where it was with this one.
+                self._parser.reset()
+                # On a busy machine time passes in which nothing is done.
+                if time.thread_time() - start > self._seconds / 2:
+                    break
+        return None
+
+
 class _Reader:
     def __init__(self, table: Table, query: "Query", language: str) -> None:
         self._table = table
@@ -72,14 +103,11 @@ class _Reader:
         self._tools = local()
 
     def outline(self, text: str) -> Outline:
-        parser, cursor = self._parser_and_cursor()
-        try:
-            tree = parser.parse(as_ascii(text))
-        except ValueError:
-            # It took too long, and would go on where it was with the next text.
-            parser.reset()
+        tools = self._tools_for(len(text))
+        tree = tools.parsed(as_ascii(text))
+        if tree is None:
             return _EMPTY
-        captures = cursor.captures(tree.root_node)
+        captures = tools.cursor.captures(tree.root_node)
         starts = [0, *(match.end() for match in re.finditer("\n", text))]
         uses = captures.pop("name", [])
         skipped = captures.pop("skip", [])
@@ -96,21 +124,15 @@ class _Reader:
             tuple(imports),
         )
 
-    def _parser_and_cursor(self) -> "tuple[Parser, QueryCursor]":
-        # A thread's own: neither may be used by two at once.
-        if not hasattr(self._tools, "both"):
-            import tree_sitter
-
-            grammar = grammar_of(self._language)
-            assert grammar is not None
-            with warnings.catch_warnings():
-                # The callback that is to replace it is not called for bytes, and crashes in a query.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                parser = tree_sitter.Parser(grammar, timeout_micros=_PARSING_MICROSECONDS)
-                cursor = tree_sitter.QueryCursor(self._query, timeout_micros=_QUERYING_MICROSECONDS)
-            self._tools.both = parser, cursor
-        both: tuple[Parser, QueryCursor] = self._tools.both
-        return both
+    def _tools_for(self, length: int) -> "_Tools":
+        """A thread's own: they may not be used by two at once."""
+        microseconds = next(it for most, it in _BUDGETS if most is None or length <= most)
+        if not hasattr(self._tools, "by_budget"):
+            self._tools.by_budget = {}
+        known: dict[int, _Tools] = self._tools.by_budget
+        if microseconds not in known:
+            known[microseconds] = _Tools(self._language, self._query, microseconds)
+        return known[microseconds]
 
     def _definitions(self, captures: "dict[str, list[Node]]", text: str) -> list[Definition]:
         """In the order of their starts, outer ones before inner ones."""
