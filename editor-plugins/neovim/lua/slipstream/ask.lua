@@ -2,6 +2,7 @@
 local client = require("slipstream.client")
 local panel = require("slipstream.panel")
 local proposal = require("slipstream.proposal")
+local range = require("slipstream.range")
 
 local M = {}
 
@@ -22,47 +23,15 @@ local function is(value)
   return value ~= nil and value ~= vim.NIL and value ~= ""
 end
 
---- A protocol position of `row`, `column` (0-based, bytes).
-local function position(buffer, row, column, encoding)
-  local line = api.nvim_buf_get_lines(buffer, row, row + 1, false)[1] or ""
-  column = math.min(column, #line)
-  local units = column
-  if encoding ~= "utf-8" then
-    units = vim.lsp.util.character_offset(buffer, row, column, encoding)
-  end
-  return { line = row, character = units }
-end
-
---- The range of a command: characters where they were selected, else lines; empty at the cursor without one.
-local function range_of(call, encoding)
-  local buffer = api.nvim_get_current_buf()
-  if call.range == 0 then
-    local cursor = api.nvim_win_get_cursor(0)
-    local at = position(buffer, cursor[1] - 1, cursor[2], encoding)
-    return { start = at, ["end"] = at }
-  end
-  local first, last = api.nvim_buf_get_mark(buffer, "<"), api.nvim_buf_get_mark(buffer, ">")
-  local from, to = 0, #(api.nvim_buf_get_lines(buffer, call.line2 - 1, call.line2, false)[1] or "")
-  if vim.fn.visualmode() == "v" and first[1] == call.line1 and last[1] == call.line2 then
-    local line = api.nvim_buf_get_lines(buffer, last[1] - 1, last[1], false)[1] or ""
-    local past = last[2] + #vim.fn.matchstr(line:sub(last[2] + 1), "^.")
-    from, to = first[2], math.min(past, to)
-  end
-  return {
-    start = position(buffer, call.line1 - 1, from, encoding),
-    ["end"] = position(buffer, call.line2 - 1, to, encoding),
-  }
-end
-
---- What other servers and linters found wrong in `range`, in the protocol's form.
-local function diagnostics_in(buffer, range, encoding)
+--- What other servers and linters found wrong `within` a range, in the protocol's form.
+local function diagnostics_in(buffer, within, encoding)
   local found = {}
   for _, diagnostic in ipairs(vim.diagnostic.get(buffer)) do
-    if diagnostic.lnum <= range["end"].line and (diagnostic.end_lnum or diagnostic.lnum) >= range.start.line then
+    if diagnostic.lnum <= within["end"].line and (diagnostic.end_lnum or diagnostic.lnum) >= within.start.line then
       found[#found + 1] = {
         range = {
-          start = position(buffer, diagnostic.lnum, diagnostic.col, encoding),
-          ["end"] = position(
+          start = range.position(buffer, diagnostic.lnum, diagnostic.col, encoding),
+          ["end"] = range.position(
             buffer,
             diagnostic.end_lnum or diagnostic.lnum,
             diagnostic.end_col or diagnostic.col,
@@ -187,24 +156,16 @@ local function start(server, command, argument, title)
   ask(window, command, argument)
 end
 
-local function ready()
-  local server = client.ready(api.nvim_get_current_buf())
-  if not server then
-    client.notify(client.none_here, vim.log.levels.WARN)
-  end
-  return server
-end
-
 --- `:Slipstream <kind> [words]`; `call` as Neovim gives it to a user command.
 function M.run(kind, words, call)
-  local server = ready()
+  local server = client.ready_or_say(api.nvim_get_current_buf())
   if not server then
     return
   end
   local buffer, encoding = api.nvim_get_current_buf(), server.offset_encoding
   local argument = { uri = vim.uri_from_bufnr(buffer), question = words ~= "" and words or nil }
   if kind ~= "commit" and (kind ~= "chat" or call.range > 0) then
-    argument.range = range_of(call, encoding)
+    argument.range = range.of(call, encoding)
   end
   if kind == "fix" then
     argument.diagnostics = diagnostics_in(buffer, argument.range, encoding)
@@ -223,7 +184,7 @@ end
 
 --- A command that came with a code action.
 function M.command(action)
-  local server = ready()
+  local server = client.ready_or_say(api.nvim_get_current_buf())
   if server then
     start(server, action.command, vim.deepcopy((action.arguments or {})[1] or {}), action.title or action.command)
   end
@@ -231,7 +192,7 @@ end
 
 --- Why the last suggestion was made, as the server tells it.
 function M.why()
-  local server = ready()
+  local server = client.ready_or_say(api.nvim_get_current_buf())
   if not server then
     return
   end

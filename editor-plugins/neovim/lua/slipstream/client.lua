@@ -38,6 +38,7 @@ local handlers = {
     if take then
       return take(params.value)
     end
+    require("slipstream.status").progressed(context.client_id, params)
     return lsp.handlers["$/progress"](err, params, context, ...)
   end,
   ["slipstream/stream"] = function(_, params)
@@ -48,6 +49,9 @@ local handlers = {
   end,
   ["slipstream/didChangeStatus"] = function(_, params, context)
     require("slipstream.status").changed(context.client_id, params)
+  end,
+  ["slipstream/definitions"] = function(_, params, context)
+    return require("slipstream.definitions").answer(params, context)
   end,
   ["workspace/applyEdit"] = function(err, params, context, ...)
     for _, change in ipairs(params.edit.documentChanges or {}) do
@@ -164,7 +168,7 @@ function M.attach(buffer)
   -- was typed over meanwhile would go to the wrong lines.
   capabilities.workspace.workspaceEdit.documentChanges = true
   local settings = M.server_settings()
-  local options = { status = true, streams = true, review = true }
+  local options = { status = true, streams = true, review = true, definitions = true }
   local commands = {}
   for _, name in ipairs({ "explain", "fix", "document", "tests", "rename", "commitMessage", "chat" }) do
     -- Chosen among the code actions.
@@ -196,10 +200,18 @@ function M.attach(buffer)
   return id ~= nil
 end
 
+local get_clients = lsp.get_clients or lsp.get_active_clients
+
 --- Our clients: of one buffer, or all.
 function M.all(buffer)
-  local get = lsp.get_clients or lsp.get_active_clients
-  return get({ name = "slipstream", bufnr = buffer })
+  return get_clients({ name = "slipstream", bufnr = buffer })
+end
+
+--- The clients of a buffer that are not ours.
+function M.others(buffer)
+  return vim.tbl_filter(function(client)
+    return client.name ~= "slipstream"
+  end, get_clients({ bufnr = buffer }))
 end
 
 --- The client of a buffer; nil where there is none.
@@ -211,6 +223,15 @@ end
 function M.ready(buffer)
   local client = M.of(buffer)
   return client and client.initialized and client or nil
+end
+
+--- The same; where there is none, people are told.
+function M.ready_or_say(buffer)
+  local client = M.ready(buffer)
+  if not client then
+    M.notify(M.none_here, vim.log.levels.WARN)
+  end
+  return client
 end
 
 --- Stop all servers and start them again.
@@ -277,6 +298,14 @@ function M.request(client, method, params, answer, buffer)
       client.cancel_request(id)
     end
   end
+end
+
+--- Whether any client, not only ours, can be asked `method` about `buffer`.
+function M.supports(client, method, buffer)
+  if with_colon then
+    return client:supports_method(method, buffer)
+  end
+  return client.supports_method(method, { bufnr = buffer })
 end
 
 --- A request with partial results; `grow(value)` is called with each until the answer.

@@ -3,6 +3,7 @@ local ask = require("slipstream.ask")
 local client = require("slipstream.client")
 local completion = require("slipstream.completion")
 local status = require("slipstream.status")
+local steering = require("slipstream.steering")
 
 local M = {}
 
@@ -35,15 +36,20 @@ local commands = {
     switch(not client.is_on(filetype ~= "" and filetype or nil), filetype)
   end,
   status = function()
-    local server = client.ready(0)
+    local server = client.ready_or_say(0)
     if not server then
-      return client.notify(client.none_here, vim.log.levels.WARN)
+      return
     end
     client.request(server, "slipstream/status", vim.empty_dict(), function(err, result)
       echo(err and { err.message } or status.report(result))
     end, vim.api.nvim_get_current_buf())
   end,
   why = ask.why,
+  context = steering.context,
+  pin = steering.pin,
+  never = steering.never,
+  choices = steering.choices,
+  reset = steering.reset,
   restart = client.restart,
   log = function()
     vim.cmd.tabnew(vim.fn.fnameescape(vim.lsp.get_log_path()))
@@ -60,7 +66,7 @@ function M.run(call)
   if ask.kinds[word] then
     ask.run(word, more, call)
   elseif commands[word] then
-    commands[word](more)
+    commands[word](more, call)
   else
     local known = table.concat(names, ", ")
     client.notify(("there is no `:Slipstream %s`; it is one of %s"):format(word, known), vim.log.levels.ERROR)
@@ -72,7 +78,8 @@ function M.complete(lead, line)
   local word = line:match("^%S+%s+(%S+)%s")
   if word then
     local takes_filetype = vim.tbl_contains({ "enable", "disable", "toggle" }, word)
-    candidates = takes_filetype and vim.fn.getcompletion(lead, "filetype") or {}
+    local kind = takes_filetype and "filetype" or word == "never" and "file" or nil
+    candidates = kind and vim.fn.getcompletion(lead, kind) or {}
   end
   return vim.tbl_filter(function(name)
     return vim.startswith(name, lead)

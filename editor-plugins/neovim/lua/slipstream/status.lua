@@ -6,6 +6,9 @@ local M = {}
 -- By client id: the last status.
 local known = {}
 
+-- By client id: how far its index is, in percent, or true where that is not known; and the tokens that tell of it.
+local indexing, index_tokens = {}, {}
+
 local words = { off = "off", starting = "starting", ready = "ready", busy = "writing", failed = "failed" }
 
 local function redraw()
@@ -28,9 +31,29 @@ function M.changed(id, status)
   redraw()
 end
 
+--- Work of the server that goes on, as it tells `$/progress`. The one that is looked out for is that of the index.
+function M.progressed(id, params)
+  local value = params.value
+  if type(value) ~= "table" then
+    return
+  end
+  if value.kind == "begin" and value.title == "Slipstream: index" then
+    index_tokens[params.token] = id
+  end
+  if index_tokens[params.token] ~= id then
+    return
+  end
+  if value.kind == "end" then
+    index_tokens[params.token], indexing[id] = nil, nil
+  else
+    indexing[id] = value.percentage or true
+  end
+  redraw()
+end
+
 --- The server has ended. One that failed says so in the statusline until it is started again.
 function M.ended(id, code, signal)
-  known[id] = nil
+  known[id], indexing[id] = nil, nil
   if code ~= 0 and signal ~= 15 then
     M.last_failure = ("the language server ended with code %d; `:Slipstream log` shows why, "):format(code)
       .. "`:Slipstream restart` starts it again"
@@ -65,6 +88,10 @@ function M.line()
   end
   if is(status.model) then
     parts[#parts + 1] = (status.model:gsub("%%", "%%%%"))
+  end
+  local indexed = indexing[client.of(buffer).id]
+  if indexed then
+    parts[#parts + 1] = "index" .. (indexed == true and "" or (" %d%%%%"):format(indexed))
   end
   if is(status.tokensPerSecond) then
     parts[#parts + 1] = ("%.0f t/s"):format(status.tokensPerSecond)
