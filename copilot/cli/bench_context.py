@@ -137,6 +137,7 @@ class _Run:
                         self._used.append(f"{package} ({len(places)})")
                         async for result in measuring.run(workspace, places):
                             self.results.append(result)
+                            self.write()
                             progress.step(str(package))
                     finally:
                         workspace.close()

@@ -55,7 +55,7 @@ def definitions(view: View, near: Near) -> Iterator[Candidate]:
         if name.receiver or name.name not in own or name.name in view.imports.names:
             wanted.setdefault((name.receiver, name.name), (name, 0.4 + 0.6 * name.weight))
     for name, weight in wanted.values():
-        for found in meant(name, view, near)[:_EACH]:
+        for found in shown(meant(name, view, near), view, _EACH):
             yield _candidate(found, weight, _where(name, near), view, bag)
     yield from _begun(view, near, bag)
 
@@ -67,6 +67,14 @@ def _around(view: View) -> str:
         return text
     at = view.caret
     return text[max(0, at - _NEAR_CHARACTERS) : at + _NEAR_CHARACTERS]
+
+
+def shown(found: Sequence[Found], view: View, most: int) -> Iterator[Found]:
+    """Those that are still so and may be shown, of the first ``most``."""
+    for it in found[:most]:
+        row = view.current(it.row)
+        if row is not None:
+            yield Found(row, it.certainty)
 
 
 def own_names(text: str) -> frozenset[str]:
@@ -128,7 +136,7 @@ def _members(name: Name, rows: Sequence["SymbolRow"], view: View, near: Near, *,
     inside = [row for row in rows if row.scope]
     if not inside:
         return []
-    types = types_of(name.receiver, _around(view), near)
+    types = _types_of(name.receiver, view, near)
     typed = [Found(row, 0.95) for row in inside if row.scope.rpartition(".")[2] in types]
     if typed:
         return typed
@@ -160,6 +168,12 @@ def _alone(rows: Sequence["SymbolRow"], certainty: float) -> list[Found]:
     return [Found(row, certainty / len(rows)) for row in rows] if len(rows) <= 3 else []
 
 
+def _types_of(receiver: str, view: View, near: Near) -> frozenset[str]:
+    if receiver not in view.types:
+        view.types[receiver] = types_of(receiver, _around(view), near)
+    return view.types[receiver]
+
+
 def types_of(receiver: str, text: str, near: Near) -> frozenset[str]:
     """The types that a variable may have, by what it was assigned or declared as."""
     if receiver in ("self", "this", "cls", "super", "Self"):
@@ -186,15 +200,15 @@ def _begun(view: View, near: Near, bag: set[str]) -> Iterator[Candidate]:
         module = imports.names.get(near.receiver)
         if module is not None and not module.name:
             return  # The outline of the module is what the imports give.
-        for kind in sorted(types_of(near.receiver, _around(view), near)):
-            for found in meant(Name(kind, 1.0, 0), view, near)[:1]:
+        for kind in sorted(_types_of(near.receiver, view, near)):
+            for found in shown(meant(Name(kind, 1.0, 0), view, near), view, 1):
                 if found.row.kind in TYPES:
                     reason = f"`{near.receiver}` is a `{kind}`"
                     yield _candidate(found, _BEGUN, reason, view, bag)
     elif len(near.begun) >= 2:
         for here, imported in imports.names.items():
             if here.startswith(near.begun) and imported.name:
-                for found in _imported(imported, view)[:1]:
+                for found in shown(_imported(imported, view), view, 1):
                     yield _candidate(found, _BEGUN, f"begins with `{near.begun}`, imported", view, bag)
 
 

@@ -21,6 +21,7 @@ _SCOPE_LINES = 400
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 # What joins it to the name before, the name, and whether it is called.
 _WORD = re.compile(r"(\.|->|::)?\s*(?<![\w$])([A-Za-z_$][\w$]*)(\s*\()?")
+_LONG_NAME = re.compile(r"(?<![\w$])[A-Za-z_$][\w$]+")
 _LITERAL = re.compile(r"'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|`[^`\n]*`")
 _COMMENT = {"hash": re.compile(r"#.*"), "slash": re.compile(r"//.*|/\*.*?(?:\*/|$)")}
 _HASH = frozenset({"python", "starlark", "ruby", "shellscript", "yaml", "toml", "r", "julia", "elixir", "perl"})
@@ -39,7 +40,8 @@ trait True true false try type typeof undefined union unsafe use using var virtu
 yield int char float double long short bool boolean byte string unsigned signed auto size_t str cls elseif end
 """
 _KEYWORDS = frozenset(_WORDS.split())
-_BUILTIN = {"python": frozenset(name for name in dir(builtins) if not name.startswith("__"))}
+_PYTHON = frozenset(name for name in dir(builtins) if not name.startswith("__"))
+_NO_WORDS = {"python": _KEYWORDS | _PYTHON}
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 
 
@@ -113,8 +115,8 @@ def near(lines: Sequence[str], line: int, column: int, language: str) -> Near:
 
 def names_in(text: str, language: str) -> Iterator[Name]:
     """The names of a line, comments, strings and the language's own words left out."""
-    builtin = _BUILTIN.get(language, frozenset())
     last, end = "", -1
+    builtin = _PYTHON if language == "python" else ()
     for match in _WORD.finditer(plain(text, language)):
         joined, name, called = match.groups()
         # A member of what is not a name, such as a call's result, is a member all the same.
@@ -126,10 +128,13 @@ def names_in(text: str, language: str) -> Iterator[Name]:
 
 def words_in(text: str, language: str) -> frozenset[str]:
     """The same as a set of plain words."""
-    builtin = _BUILTIN.get(language, frozenset())
-    return frozenset(
-        word for word in _NAME.findall(plain(text, language)) if len(word) > 1 and word not in _KEYWORDS | builtin
-    )
+    left_out = _NO_WORDS.get(language, _KEYWORDS)
+    return frozenset(_LONG_NAME.findall(plain(text, language))) - left_out
+
+
+def words_of(text: str) -> list[str]:
+    """All that look like names, comments and strings included, each as often as it occurs."""
+    return _LONG_NAME.findall(text)
 
 
 def plain(text: str, language: str) -> str:

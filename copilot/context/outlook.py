@@ -4,14 +4,13 @@ Who writes an import is about to use it; and where the imports stand too far up 
 what there is.
 """
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from copilot.context.candidates import Candidate, Source
-from copilot.context.definitions import meant
+from copilot.context.definitions import meant, shown
 from copilot.context.imported import Imported
-from copilot.context.near import Name, Near, lines_with
+from copilot.context.near import Name, Near, lines_with, words_of
 from copilot.context.shapes import brief, outline_of
 from copilot.context.view import View
 
@@ -33,9 +32,8 @@ def outlook(view: View, near: Near) -> Iterator[Candidate]:
         score = _UNUSED if uses <= 0 else _USED
         reason = f"defines `{here}`, imported and not used yet" if uses <= 0 else f"defines `{here}`, imported"
         if imported.name:
-            for found in meant(Name(here, 1.0, 0), view, near)[:1]:
-                shown = brief(found.row, view)
-                yield Candidate(found.row.path, *shown, Source.IMPORT, score * found.certainty, reason)
+            for found in shown(meant(Name(here, 1.0, 0), view, near), view, 1):
+                yield Candidate(found.row.path, *brief(found.row, view), Source.IMPORT, score * found.certainty, reason)
         else:
             yield from _module(here, imported, view, near, 1.4 if near.receiver == here else score)
 
@@ -43,7 +41,7 @@ def outlook(view: View, near: Near) -> Iterator[Candidate]:
 def _uses(name: str, text: str) -> int:
     """Beside the one that imports it. What is found often is not looked at closely."""
     count = text.count(name)
-    return (count if count > _OFTEN else len(re.findall(rf"\b{re.escape(name)}\b", lines_with(name, text)))) - 1
+    return (count if count > _OFTEN else words_of(lines_with(name, text)).count(name)) - 1
 
 
 def _module(here: str, imported: Imported, view: View, near: Near, score: float) -> Iterator[Candidate]:

@@ -1,6 +1,6 @@
 """Code elsewhere that is like the text at the caret: windows of lines by the names they share with it (Jaccard)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from copilot.context.candidates import Candidate, Source
@@ -17,8 +17,8 @@ LEAST = 0.12
 MOST = 0.75
 """Those that share more repeat what the model sees anyway, and make it repeat itself."""
 
-_SEARCHED, _OPEN = 6, 6
-_MOST_LINES = 4000
+_SEARCHED, _OPEN = 4, 6
+_CHUNK, _MOST_LINES = 60, 1500
 
 
 class Window(NamedTuple):
@@ -33,19 +33,24 @@ def windows(source: Text, cache: Cache) -> tuple[Window, ...]:
     """Overlapping stretches of a text; none begins or ends with an empty line."""
     key = (source.path, len(source.text), hash(source.text))
     known = cache.windows.get(key)
-    if known is not None:
-        return known
-    lines = source.lines[:_MOST_LINES]
-    words = [words_in(line, source.language) for line in lines]
-    found = []
-    for start in range(0, max(1, len(lines) - STEP), STEP):
-        first, last = start, min(len(lines), start + WINDOW) - 1
+    if known is None:
+        known = cache.windows.put(key, tuple(_windows(source, 0, min(len(source.lines), _MOST_LINES))))
+    return known
+
+
+def _windows(source: Text, start: int, end: int) -> Iterator[Window]:
+    """Of the lines from ``start`` to before ``end``, from 0."""
+    lines = source.lines
+    end = min(end, len(lines))
+    words = [words_in(line, source.language) for line in lines[start:end]]
+    for at in range(start, max(start + 1, end - STEP), STEP):
+        first, last = at, min(end, at + WINDOW) - 1
         while first < last and not lines[first].strip():
             first += 1
         while last > first and not lines[last].strip():
             last -= 1
-        found.append(Window(first + 1, last + 1, frozenset().union(*words[first : last + 1])))
-    return cache.windows.put(key, tuple(found))
+        if first <= last:
+            yield Window(first + 1, last + 1, frozenset().union(*words[first - start : last + 1 - start]))
 
 
 def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
@@ -56,7 +61,11 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
 
 def best_window(source: Text, bag: frozenset[str], cache: Cache) -> tuple[Window, float] | None:
     """The window that is most like ``bag``, where one is like it and not the same."""
-    scored = ((window, jaccard(window.words, bag)) for window in windows(source, cache))
+    return _best(windows(source, cache), bag)
+
+
+def _best(found: Iterable[Window], bag: frozenset[str]) -> tuple[Window, float] | None:
+    scored = ((window, jaccard(window.words, bag)) for window in found)
     fine = [(window, score) for window, score in scored if LEAST <= score <= MOST]
     return max(fine, key=lambda it: (it[1], -it[0].first), default=None)
 
@@ -66,15 +75,17 @@ def similar(view: View, near: Near, cache: Cache) -> Iterator[Candidate]:
     words = [name.name for name in near.names[:16]]
     if not words:
         return
-    opened = {buffer.path for buffer in view.buffers}
-    seen: dict[str, None] = {}
+    left, seen = _SEARCHED, {view.question.path, *(buffer.path for buffer in view.buffers)}
     for hit in view.search(words):
-        if hit.path != view.question.path and hit.path not in opened:
-            seen.setdefault(hit.path)
-    for path in list(seen)[:_SEARCHED]:
-        source = view.source(path)
-        found = None if source is None else best_window(source, near.bag, cache)
-        if source is not None and found is not None:
+        if hit.path in seen or not left:
+            continue
+        seen.add(hit.path)
+        source = view.source(hit.path)
+        if source is None:
+            continue
+        left -= 1
+        found = _best(_windows(source, hit.first - 1, min(hit.last, hit.first + _CHUNK)), near.bag)
+        if found is not None:
             yield _candidate(source, *found, Source.SIMILAR, 1.1)
 
 

@@ -5,8 +5,10 @@ the index has noted; otherwise the file is read and parsed anew, a few at most, 
 disk comes through the gate.
 """
 
+import hashlib
+import os
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-READS, PARSES = 12, 2
-"""Files that one question may read from disk, and texts that it may parse, beside those that are in the cache."""
+READS, PARSES, RESOLVED = 4, 1, 6
+"""Files that one question may read from disk, texts that it may parse, and imports that it may look for, beside what is
+in the cache. What is left over comes with the next key."""
 
 DEFINITIONS = 20
 """Rows asked for; as many as that mean a name that says little."""
@@ -70,8 +73,10 @@ class Cache:
     def __init__(self) -> None:
         self.sources: Kept[tuple[str, int, int], Source] = Kept(256)
         self.buffers: Kept[tuple[str, int, int], Source] = Kept(64)
-        self.outlines: Kept[tuple[str, int, int], Outline | bool] = Kept(64)
-        self.imports: Kept[tuple[str, int, str], Imports] = Kept(16)
+        self.symbols: Kept[tuple[str, int, int], Symbols] = Kept(64)
+        self.digests: Kept[tuple[str, int, int], bytes] = Kept(64)
+        self.statements: Kept[tuple[str, str], tuple[Import, ...]] = Kept(16)
+        self.resolved: Kept[tuple[str, Import], tuple[int, tuple[str, ...]]] = Kept(1024)
         self.windows: Kept[tuple[str, int, int], tuple[Window, ...]] = Kept(128)
 
 
@@ -82,12 +87,15 @@ class View:
         self.question = question
         self.reader = reader
         self._gate = gate
+        self._root = f"{gate.root}/"
         self._cache = cache
         self._generation = reader.generation
         self._buffers = {it.path: it for it in question.buffers if it.path != question.path}
+        self.types: dict[str, frozenset[str]] = {}
+        """What is known of the types of variables."""
         self._refused: dict[str, bool] = {}
         self._fresh: dict[str, bool] = {}
-        self._reads, self._parses = READS, PARSES
+        self._reads, self._parses, self._resolves = READS, PARSES, RESOLVED
 
     @cached_property
     def caret(self) -> int:
@@ -119,9 +127,8 @@ class View:
             return None
         buffer = self._buffers.get(path)
         if buffer is not None:
-            key = (path, len(buffer.text), hash(buffer.text))
-            known = self._cache.buffers.get(key)
-            return known or self._cache.buffers.put(key, _source(path, buffer.language, buffer.text))
+            key = _key(path, buffer.text)
+            return self._cache.buffers.get(key) or self._cache.buffers.put(key, _source(*buffer))
         status = self._status(path)
         if status is None:
             return None
@@ -135,23 +142,37 @@ class View:
             seen = self._gate.read(path)
         except (SlipstreamError, OSError):
             return None
-        found = _source(path, language_of(PurePath(path)), seen.text)
-        return self._cache.sources.put((path, *status), found)
+        return self._cache.sources.put((path, *status), _source(path, language_of(PurePath(path)), seen.text))
 
     def _status(self, path: str) -> tuple[int, int] | None:
         try:
-            status = (self._gate.root / path).lstat()
+            status = os.lstat(f"{self._root}{path}")
         except (OSError, ValueError):
             return None
         return status.st_mtime_ns, status.st_size
 
     def is_fresh(self, path: str) -> bool:
-        """Whether the index knows ``path`` as it is on disk now."""
+        """Whether the index knows ``path`` as it is now: on disk, or in the editor where it is open."""
         known = self._fresh.get(path)
         if known is None:
             row = self.reader.file(path)
-            known = row is not None and self._status(path) == (row.mtime_ns, row.size)
+            buffer = self._buffers.get(path)
+            if row is None:
+                known = False
+            elif buffer is not None:
+                known = row.digest == self._digest(buffer)
+            else:
+                known = self._status(path) == (row.mtime_ns, row.size)
             self._fresh[path] = known
+        return known
+
+    def _digest(self, buffer: Buffer) -> bytes:
+        """As the gate has it, of a text that was saved as it is."""
+        key = _key(buffer.path, buffer.text)
+        known = self._cache.digests.get(key)
+        if known is None:
+            data = buffer.text.encode("utf-8", "surrogatepass")
+            known = self._cache.digests.put(key, hashlib.blake2b(data, digest_size=16).digest())
         return known
 
     # Symbols
@@ -160,53 +181,55 @@ class View:
         """In the order of lines."""
         if path == self.question.path or not self.allowed(path):
             return ()
-        if path not in self._buffers and self.is_fresh(path):
-            return self.reader.symbols_of(path)
-        return self._parsed(path)
+        return self.reader.symbols_of(path) if self.is_fresh(path) else self._parsed(path).rows
 
     def definitions(self, name: str) -> Sequence["SymbolRow"]:
-        """In other files, at most ``DEFINITIONS`` of them from the index."""
-        rows = [row for path in self._buffers for row in self.symbols(path) if row.name == name]
-        for row in self.reader.definitions(name, DEFINITIONS):
-            if row.path in self._buffers or row.path == self.question.path or not self.allowed(row.path):
-                continue
-            if self.is_fresh(row.path):
-                rows.append(row)
-            else:
-                rows += [fresh for fresh in self._parsed(row.path) if fresh.name == name and fresh not in rows]
-        return [row for row in rows if same_language(row.language, self.question.language)]
+        """In other files of the same language, at most ``DEFINITIONS`` of them from the index.
+
+        Those of the index may be out of date, or of files that may not be shown: see :meth:`current`.
+        """
+        rows = [row for row in self.reader.definitions(name, DEFINITIONS) if row.path not in self._edited]
+        for path in self._edited:
+            rows += self._parsed(path).by_name.get(name, ())
+        own, language = self.question.path, self.question.language
+        return [row for row in rows if row.path != own and same_language(row.language, language)]
+
+    def current(self, row: "SymbolRow") -> "SymbolRow | None":
+        """The definition as it is now; None where it is gone or may not be shown."""
+        if not self.allowed(row.path):
+            return None
+        if row.path in self._edited or self.is_fresh(row.path):
+            return row
+        same = self._parsed(row.path).by_name.get(row.name, ())
+        return next((it for it in same if it.scope == row.scope), None)
 
     def references(self, name: str, limit: int = 12) -> Sequence["ReferenceRow"]:
-        """Lines in other files; where the index is behind they are those that have the name now."""
-        rows = []
-        for row in self.reader.references(name, limit):
-            if row.path in self._buffers or row.path == self.question.path or not self.allowed(row.path):
-                continue
-            if same_language(row.language, self.question.language) and self.is_fresh(row.path):
-                rows.append(row)
-        return rows
+        """Files of the same language that use a name, and lines where they did when the index saw them."""
+        rows = self.reader.references(name, limit)
+        own, language = self.question.path, self.question.language
+        return [row for row in rows if row.path != own and same_language(row.language, language)]
 
     def search(self, words: Sequence[str], limit: int = 12) -> Sequence["ChunkHit"]:
         """Stretches of files that have these names, best first."""
-        hits = self.reader.search(words, limit, self.question.language)
-        return [hit for hit in hits if self.allowed(hit.path)]
+        return self.reader.search(words, limit, self.question.language)
 
-    def _parsed(self, path: str) -> Sequence["SymbolRow"]:
+    @cached_property
+    def _edited(self) -> Sequence[str]:
+        """The open documents that the index does not know as they are."""
+        return [buffer.path for buffer in self.buffers if not self.is_fresh(buffer.path)]
+
+    def _parsed(self, path: str) -> "Symbols":
         source = self.source(path)
-        outline = None if source is None else self._outline(source.text, source.language)
-        if source is None or outline is None:
-            return ()
-        return rows_of(path, source.language, outline)
-
-    def _outline(self, text: str, language: str) -> "Outline | None":
-        key = (language, len(text), hash(text))
-        known = self._cache.outlines.get(key)
+        if source is None:
+            return NO_SYMBOLS
+        key = _key(path, source.text)
+        known = self._cache.symbols.get(key)
         if known is None:
             if self._parses <= 0:
-                return None
+                return NO_SYMBOLS
             self._parses -= 1
-            known = self._cache.outlines.put(key, _outline(text, language) or False)
-        return None if isinstance(known, bool) else known
+            known = self._cache.symbols.put(key, symbols_of(source))
+        return known
 
     # Imports
 
@@ -216,18 +239,26 @@ class View:
         text = statements(self.question.text, self.question.text.split("\n"))
         if not text:
             return NONE
-        key = (self.question.path, self._generation, text)
-        known = self._cache.imports.get(key)
-        if known is None:
+        key = (self.question.language, text)
+        found = self._cache.statements.get(key)
+        if found is None:
             outline = _outline(text, self.question.language)
-            found = outline.imports if outline is not None else ()
-            known = self._cache.imports.put(key, imports_of(found, self.question.path, self._resolve))
-        return known
+            found = self._cache.statements.put(key, outline.imports if outline is not None else ())
+        return imports_of(found, self.question.path, self._resolve)
 
     def _resolve(self, statement: "Import") -> Sequence[str]:
+        """Looked for anew when the index has changed, a few at a time; until then as it was."""
+        key = (self.question.path, statement._replace(line=0))
+        known = self._cache.resolved.get(key)
+        if known is not None and (known[0] == self._generation or self._resolves <= 0):
+            return known[1]
+        # A document that was just opened is looked at whole: its imports are what tells most.
+        if known is not None:
+            self._resolves -= 1
         from copilot.index.imports import resolve
 
-        return resolve(statement, self.question.path, self.question.language, self)
+        paths = resolve(statement, self.question.path, self.question.language, self)
+        return self._cache.resolved.put(key, (self._generation, paths))[1]
 
     # As copilot.index.imports.Files
 
@@ -250,14 +281,34 @@ def same_language(one: str, other: str) -> bool:
     return one == other or any(one in group and other in group for group in (_WEB, _C))
 
 
-def rows_of(path: str, language: str, outline: "Outline") -> list["SymbolRow"]:
-    """The symbols of a text as the index would have them."""
+class Symbols(NamedTuple):
+    """Of a text, as the index would have them."""
+
+    rows: tuple["SymbolRow", ...]
+    by_name: Mapping[str, tuple["SymbolRow", ...]]
+
+
+NO_SYMBOLS = Symbols((), {})
+
+
+def symbols_of(source: Source) -> Symbols:
     from copilot.index.reader import SymbolRow
 
-    return [
-        SymbolRow(path, language, it.name, it.kind, it.scope, it.first, it.last, it.signature, it.doc)
+    outline = _outline(source.text, source.language)
+    if outline is None:
+        return NO_SYMBOLS
+    rows = tuple(
+        SymbolRow(source.path, source.language, it.name, it.kind, it.scope, it.first, it.last, it.signature, it.doc)
         for it in outline.symbols
-    ]
+    )
+    by_name: dict[str, tuple[SymbolRow, ...]] = {}
+    for row in rows:
+        by_name[row.name] = (*by_name.get(row.name, ()), row)
+    return Symbols(rows, by_name)
+
+
+def _key(path: str, text: str) -> tuple[str, int, int]:
+    return path, len(text), hash(text)
 
 
 def _source(path: str, language: str, text: str) -> Source:

@@ -56,6 +56,6 @@ def test_a_source_sees_where_its_test_is_like_it(plant: Plant) -> None:
     )
     tree = plant({"tests/test_store.py": test})
     text = "def put_row(table, key):\n    table.add(key)\n    ¦"
-    (found,) = of(tree.ask("app/store.py", text, off=frozenset({Source.SIMILAR})), Source.TWIN)
+    (found,) = of(tree.ask("app/store.py", text, off=frozenset({Source.SIMILAR, Source.CALLER})), Source.TWIN)
     assert "put_row(table, key)" in found.text
     assert "unrelated" not in found.text
