@@ -36,21 +36,22 @@ class FaultError(Exception):
 class Changing(threading.Thread):
     """Someone who works in the tree all the time."""
 
-    def __init__(self, root: Path, seed: int) -> None:
+    def __init__(self, root: Path, seed: int, files: int) -> None:
         super().__init__(daemon=True)
         self._root, self._rng, self._stop_now = root, random.Random(seed), threading.Event()
+        self._in_folder = files // 20
 
     def run(self) -> None:
         rng, number = self._rng, 0
         while not self._stop_now.wait(0.002):
             number += 1
-            path = self._root / f"p{rng.randrange(20)}" / f"m{rng.randrange(FILES // 20)}.py"
+            path = self._root / f"p{rng.randrange(20)}" / f"m{rng.randrange(self._in_folder)}.py"
             match rng.randrange(10):
                 case 0:
                     path.unlink(missing_ok=True)
                 case 1:
                     with contextlib.suppress(OSError):
-                        path.rename(path.with_name(f"m{rng.randrange(FILES // 20)}.py"))
+                        path.rename(path.with_name(f"m{rng.randrange(self._in_folder)}.py"))
                 case 2:
                     with contextlib.suppress(OSError):
                         path.parent.rename(self._root / f"p{rng.randrange(20)}")
@@ -75,12 +76,12 @@ def source(rng: random.Random, number: int) -> str:
     return "\n".join(lines)
 
 
-def killed(root: Path, kills: int, seed: int) -> dict[str, int]:
-    """Kill so often; raises :class:`FaultError`. How many kills met what."""
+def killed(root: Path, kills: int, seed: int, files: int = FILES) -> dict[str, int]:
+    """Kill so often, in a tree of so many files; raises :class:`FaultError`. How many kills met what."""
     rng = random.Random(seed)
     folder = paths.index_dir(root)
-    changing = Changing(root, seed)
-    for at in range(FILES):
+    changing = Changing(root, seed, files)
+    for at in range(files):
         path = root / f"p{at % 20}" / f"m{at // 20}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(source(rng, at), encoding="utf-8")

@@ -141,22 +141,22 @@ def test_a_file_becomes_a_folder_and_a_folder_a_link(indexer: Indexer, root: Pat
 
 def test_a_branch_is_switched(root: Path, reader: Reader) -> None:
     git(root, "init", "-q", "-b", "main")
-    write(root, {f"many/m{number}.py": python(f"main_{number}") for number in range(1_500)})
+    write(root, {f"many/m{number}.py": python(f"main_{number}") for number in range(400)})
     git(root, "add", ".")
     git(root, "commit", "-q", "-m", "main")
     git(root, "checkout", "-q", "-b", "other")
     shutil.rmtree(root / "many")
-    write(root, {f"many/m{number}.py": python(f"other_{number}") for number in range(0, 1_500, 2)})
-    write(root, {f"else/m{number}.py": python(f"other_{number}") for number in range(1, 1_500, 2)})
+    write(root, {f"many/m{number}.py": python(f"other_{number}") for number in range(0, 400, 2)})
+    write(root, {f"else/m{number}.py": python(f"other_{number}") for number in range(1, 400, 2)})
     git(root, "add", ".")
     git(root, "commit", "-q", "-m", "other")
     with indexing(root) as indexer:
         indexer.until("ready")
         assert defined(reader, "other_3") == ["else/m3.py"]
         git(root, "checkout", "-q", "main")
-        until(lambda: all(defined(reader, f"main_{number}") for number in range(1_500)))
-        until(lambda: not any(defined(reader, f"other_{number}") for number in range(1_500)))
-        assert reader.counts().files == 4 + 1_500
+        until(lambda: all(defined(reader, f"main_{number}") for number in range(400)))
+        until(lambda: not any(defined(reader, f"other_{number}") for number in range(400)))
+        assert reader.counts().files == 4 + 400
 
 
 @pytest.mark.parametrize("place", [".gitignore", ".copilotignore", "pkg/.gitignore", ".git/info/exclude"])
@@ -311,8 +311,8 @@ def test_one_that_waits_has_the_other_rebuild(indexer: Indexer, root: Path, read
 # What goes wrong
 
 
-def test_a_dozen_kills_leave_a_sound_index(tmp_path: Path) -> None:
-    killed(tmp_path / "ws", 10, seed=3)
+def test_kills_leave_a_sound_index(tmp_path: Path) -> None:
+    killed(tmp_path / "ws", 10, seed=3, files=100)
 
 
 def test_rebuild_begins_with_a_new_file(indexer: Indexer, reader: Reader) -> None:
@@ -366,7 +366,7 @@ def test_a_flipped_byte_in_the_log_costs_at_most_work(root: Path, reader: Reader
         assert defined(reader, "gamma") == ["pkg/deep/gamma.py"]
 
 
-@pytest.mark.parametrize("kept", [0, 20, 5_000])
+@pytest.mark.parametrize("kept", [0, 5_000])
 def test_a_log_that_was_cut_off_costs_at_most_work(root: Path, reader: Reader, kept: int) -> None:
     indexer = Indexer(root)
     indexer.until("ready")
