@@ -46,6 +46,8 @@ class Attaching:
         self._wire = wire
         self._say = say
         self._completing: dict[str, Queued] = {}
+        self._returned = ""
+        """The question that was given back; who sends it again wants it asked as it is."""
         self._count = 0
 
     @property
@@ -125,8 +127,10 @@ class Attaching:
         said = list(found.said) if isinstance(found, Attached) else [str(event.error)]
         if said:
             self._say(" ".join(said))
-            if not self._composer.text and not self._composer.attachments:
-                # Its writer decides whether to ask without.
+            # Its writer decides whether to ask without.
+            if not self._composer.text and not self._composer.attachments and asked.text != self._returned:
+                self._returned = asked.text
+                self._say(f"{' '.join(said)} Send it again to ask without that.")
                 self._composer.fill(asked.text, asked.attachments)
                 return
         if isinstance(found, Attached):

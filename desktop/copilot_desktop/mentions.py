@@ -105,9 +105,9 @@ CODEBASE = Attachment(kind=AttachmentKind.CODEBASE, label="codebase", text="")
 """Stands for what will be looked for."""
 
 
-def asks_for_more(text: str, attachments: Sequence[Attachment]) -> bool:
+def asks_for_more(root: str, text: str, attachments: Sequence[Attachment]) -> bool:
     """Whether something must be looked for before this question is asked."""
-    return CODEBASE in attachments or bool(mentioned(text))
+    return CODEBASE in attachments or bool(root and mentioned(text))
 
 
 def completed(

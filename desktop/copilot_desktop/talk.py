@@ -107,6 +107,7 @@ class Talk:
         self._clock = clock
         self._answers: dict[str, _Answer] = {}
         self._own: str | None = None
+        self._deleted: set[int] = set()
         self._count = 0
         self._naming = Naming(wire)
 
@@ -151,6 +152,7 @@ class Talk:
                 self._wire.stop(name)
                 self._own = None if self._own == name else self._own
         self.history.delete(conversation)
+        self._deleted.add(conversation)
         self.queue = [it for it in self.queue if it.conversation != conversation]
         self._view.queue_changed()
         if self.conversation == conversation:
@@ -175,6 +177,8 @@ class Talk:
         return Queued(text, tuple(attachments), self.conversation, self.thread)
 
     def ask_there(self, question: Queued) -> None:
+        if question.conversation in self._deleted:
+            question = self.here(question.text, question.attachments)
         if question.conversation is None and question.thread is self.thread:
             # It may have begun meanwhile.
             question = question._replace(conversation=self.conversation)
@@ -261,6 +265,8 @@ class Talk:
         conversation, thread = asked.conversation, asked.thread
         if conversation is None:
             conversation = self.history.start(self.workspace, first_words(asked.text))
+            # A number may come again.
+            self._deleted.discard(conversation)
             if thread is self.thread:
                 self.conversation = conversation
             self.queue = [it._replace(conversation=conversation) if it.thread is thread else it for it in self.queue]
@@ -396,6 +402,7 @@ class Talk:
     def asked_in_editor(self, editor: str, letter: Asked, workspace: str) -> None:
         name = f"editor:{editor}:{letter.stream}"
         self.conversation = self.history.start(workspace, first_words(letter.title), named=True)
+        self._deleted.discard(self.conversation)
         self.thread = Thread()
         question = self.history.add(self.conversation, None, "user", letter.question, attachments=letter.attachments)
         answer = self.history.add(self.conversation, question.id, "assistant", "", state=MessageState.RUNNING)

@@ -302,7 +302,7 @@ class Window(QMainWindow):
         question = self.talk.here(text, attachments)
         self.composer.take()
         self.keeping.draft = ""
-        if mentions.asks_for_more(text, attachments):
+        if mentions.asks_for_more(self.attaching.root, text, attachments):
             self.attaching.complete(question)
         else:
             self.talk.ask_there(question)

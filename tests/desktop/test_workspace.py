@@ -118,6 +118,9 @@ def test_a_question_that_cannot_be_completed_comes_back_with_a_reason(desk: Desk
     assert desk.window.composer.text == "What is in @file:src/report_hidden.py ?"
     assert "excluded" in desk.window.statusBar().currentMessage()
     assert desk.texts() == []
+    desk.press("Enter")
+    desk.until(lambda: len(desk.texts()) == 2 and desk.answered())
+    assert desk.texts()[0] == "What is in src/report_hidden.py ?"
 
 
 def test_nothing_hidden_is_offered_or_reaches_a_prompt(host: HostThread, desk: Desk) -> None:
