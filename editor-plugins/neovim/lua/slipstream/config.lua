@@ -24,7 +24,8 @@ M.defaults = {
     dismiss = "<C-]>",
     trigger = "<M-\\>",
   },
-  -- Settings of the server: enabled, maxTokens, maxLines, budgetMs, candidates, comments, prefetch.
+  -- Settings of the server: enabled, maxTokens, maxLines, budgetMs, candidates, comments, prefetch, snippetTokens,
+  -- index, exclude.
   settings = {},
   -- How the window of an answer is opened.
   split = "botright vsplit",
