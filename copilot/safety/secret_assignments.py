@@ -43,7 +43,7 @@ _SECRET_KEY = re.compile(
 )
 _NO_SECRET = re.compile(
     r"(?:public|next|prev|previous|page|continuation|cursor|sync|eos|bos|pad|unk|mask|cls|sep|special|stop|cancel|start|end"
-    r"|delim|delimiter|example|placeholder|fake|dummy|mock|invalid|publishable|sha|hash|digest|checksum|cache|idempotency)"
+    r"|delim|delimiter|example|placeholder|fake|dummy|mock|invalid|publishable|change|request|creation|creator|sha|hash|digest|checksum|cache|idempotency)"
     r"[_. -]?(?:api|access|auth)?[_. -]?\Z"
 )
 _DATABASE_LINE = re.compile(
@@ -112,6 +112,8 @@ def _rule_of(text: str, lower: str, it: _Assignment) -> str | None:
     if not drawn and ((it.quoted and it.sign in {",", ""}) or not (password or it.word == "secret")):
         return None
     before = _before(lower, it.at, _NAME)
+    if not it.quoted and not _takes_bare(text, it.at - len(before), it):
+        return None
     if not drawn:
         # A call's argument may be anything.
         shortest, given = _SHORTEST_VALUE if password and it.sign != "(" else 8, False
@@ -132,6 +134,16 @@ def _rule_of(text: str, lower: str, it: _Assignment) -> str | None:
     return "password" if password else "generic-secret"
 
 
+def _takes_bare(text: str, start: int, it: _Assignment) -> bool:
+    """Whether a value may stand without quotes after the sign. ``start``: where the name begins."""
+    if it.sign == "":
+        return "--" in text[start : it.at]
+    if it.sign == ">":
+        return text[max(0, start - 1) : start] == "<" and text.startswith("</", it.match.end())
+    # `a:secret:b` is an address of something.
+    return it.sign not in {",", "("} and not (it.sign == ":" and text[max(0, start - 1) : start] == ":")
+
+
 def _before(lower: str, at: int, alphabet: str) -> str:
     """What stands before ``at`` without a break and has characters of ``alphabet`` only, at most 48."""
     near = lower[max(0, at - 48) : at]
@@ -150,7 +162,7 @@ def _is_whole_line(text: str, start: int, match: re.Match[str]) -> bool:
     """Whether a line has the name and the value and nothing else, as in settings and in XML."""
     begin = text.rfind("\n", max(0, start - 40), start) + 1
     if match["sign"].strip() == ">":
-        return text.startswith("</", match.end())
+        return True
     if match["sign"] not in {"=", ":"} or (begin == 0 and start > 40):
         return False
     if not re.fullmatch(r"\s*(?:export |set |ENV |ARG |- )?\s*", text[begin:start]):

@@ -205,6 +205,9 @@ def is_drawn(value: str) -> bool:
         return False
     if _HEXADECIMAL.fullmatch(value):
         return _DIGIT.search(value) is not None
+    if not _DIGIT.search(value) and sum(map(str.isupper, value)) < 0.28 * len(value):
+        # Words in camel case have fewer capitals.
+        return False
     turns, piece = _turns(value) / len(value), max(map(len, _PIECE.findall(value)), default=0)
     if _DOTTED.fullmatch(value):
         return False

@@ -184,6 +184,12 @@ CLEAN = [
     "def test_virtualClassAttributeWithOneMetaInheritance(self):",
     'key = "user:%s:profile:%d" % (name, 1)',
     "bypass('newdomain.com:1234')",
+    "import { isDefaultKeyword, isDotToken, isEndOfFileToken2x4Yz, isStringLiteral1aB2cD3e } from 'typescript'",
+    "gcry_sexp_t   xmlSecGCryptKeyDataDsaGetPrivateKey     (xmlSecKeyDataPtr data);",
+    "return this.finishToken(types$1.dollarBraceL);",
+    "arn:aws:secretsmanager:us-west-2:123456789012:secret:MyTestSecret-a1b2c3",
+    '<a href="https://crates.io/crates/cargo-credential-1password">cargo-credential-1password</a>',
+    '"ChangeToken": "3f2504e0-4f89-41d3-9a0c-0305e82c3301"',
     'passwort = ungültig("größe2")',
 ]
 
