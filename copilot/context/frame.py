@@ -73,9 +73,8 @@ def request_in(frame: Frame, spot: Spot, *, path: str | None = None, place: Care
     prefix, begun = _between(spot, frame.start, (spot.line, spot.column)), ""
     if frame.layout == PSM:
         prefix, begun = _between(spot, frame.start, frame.split), _between(spot, frame.split, (spot.line, spot.column))
-    prefix, begun, suffix = masked_around(
-        spot.lines(frame.start[0] - _ABOVE, frame.start[0]), prefix, begun, frame.suffix
-    )
+    above = (*spot.lines(frame.start[0] - _ABOVE, frame.start[0]), spot.lines(*_line(frame.start))[0][: frame.start[1]])
+    prefix, begun, suffix = masked_around(above, prefix, begun, frame.suffix, _behind(frame.suffix, spot))
     return InfillRequest(
         prefix=prefix,
         begun=begun,
@@ -138,6 +137,19 @@ def _between(spot: Spot, start: tuple[int, int], end: tuple[int, int]) -> str:
     lines[-1] = lines[-1][: end[1]]
     lines[0] = lines[0][start[1] :]
     return without_surrogates("\n".join(lines))
+
+
+def _line(place: tuple[int, int]) -> tuple[int, int]:
+    return place[0], place[0] + 1
+
+
+def _behind(suffix: str, spot: Spot) -> str:
+    """The rest of the line in which ``suffix`` was cut, as far as the text below the caret still says which it is."""
+    *_, last = suffix.rpartition("\n")
+    for line in (spot.rest, *spot.lines(spot.line + 1, spot.line + 2 + suffix.count("\n"))) if last else ():
+        if line.startswith(last) and len(line) > len(last):
+            return line[len(last) :]
+    return ""
 
 
 def _size(spot: Spot, start: tuple[int, int]) -> int:

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pygls.uris import to_fs_path
 
-from copilot.safety.gate import Gate, Refusal, Refused
-from copilot.safety.ignores import OWN_FILE
-from copilot.safety.sensitive import is_sensitive
 from copilot_lsp.progress import WorkDone
 
+# The gate takes longer to import than an editor should wait for, and is needed only once a document is open.
 if TYPE_CHECKING:
     from copilot.index.handle import Handle
     from copilot.index.status import Status
@@ -20,18 +18,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_IGNORE_FILES = frozenset({".gitignore", OWN_FILE})
+_IGNORE_FILES = frozenset({".gitignore", ".copilotignore"})
 _MOST_KNOWN = 1000
 _WORDS = {
-    Refusal.EXCLUDED: "a .copilotignore or the setting context.exclude leaves it out",
-    Refusal.SENSITIVE: "files of this name hold secrets",
+    "excluded": "a .copilotignore or the setting context.exclude leaves it out",
+    "sensitive": "files of this name hold secrets",
 }
+"""By :class:`copilot.safety.gate.Refusal`."""
 
 
 class Folder:
     """``root``: resolved. ``handle``: None where no index is kept."""
 
     def __init__(self, root: Path, exclude: tuple[str, ...]) -> None:
+        from copilot.safety.gate import Gate
+
         self.root = root
         self.exclude = exclude
         self.gate = Gate(root, exclude=exclude)
@@ -122,8 +123,12 @@ class Folders:
     def _refusal(self, uri: str) -> str:
         found = self.of(uri)
         if found is None:
+            from copilot.safety.sensitive import is_sensitive
+
             path = to_fs_path(uri) if uri.startswith("file:") else None
-            return _WORDS[Refusal.SENSITIVE] if path is not None and is_sensitive(Path(path).name) else ""
+            return _WORDS["sensitive"] if path is not None and is_sensitive(Path(path).name) else ""
+        from copilot.safety.gate import Refused
+
         folder, path = found
         try:
             folder.gate.shown(path, "")
@@ -177,6 +182,12 @@ class Folders:
     def _keep_index(self, folder: Folder) -> None:
         home = Path.home()
         if not folder.root.is_dir():
+            return
+        if folder.gate.refusal("", is_folder=True) is not None:
+            self._say_once(
+                f"Slipstream keeps no index of {folder.root}: Git, or a .copilotignore, leaves out the whole folder. "
+                "`git check-ignore -v .` in it says by which rule."
+            )
             return
         if folder.root == home or folder.root in home.parents:
             self._say_once(

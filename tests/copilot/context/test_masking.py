@@ -53,3 +53,15 @@ def test_a_whole_request_is_masked_as_well() -> None:
     assert request.path == "a.py"
     assert TOKEN[8:] not in request.prefix + request.suffix
     assert request.prefix.endswith("\nb = ")
+
+
+def test_a_secret_that_the_prompt_cuts_is_not_shown_in_part() -> None:
+    line = "x = 1; " * 60 + f"token = '{TOKEN}'; y = 2"
+    at = len(line) - 20
+    request = asked(f"{line}\nz = ‸\n", SPM, prefix=len(f"{line}\nz = ") - at)
+    assert request.prefix.endswith("z = ")
+    assert TOKEN[-8:] not in request.prefix
+    spot = spot_in(f"z = ‸\n{line}\n")
+    for characters in range(line.index(TOKEN) + 6, line.index(TOKEN) + 36, 5):
+        frame = frame_at(spot, PSM, prefix_characters=400, suffix_characters=characters)
+        assert TOKEN[:14] not in request_in(frame, spot).suffix
