@@ -26,6 +26,7 @@ PER_FILE = 3
 """Places of a kind that are taken from one file, so that no file decides."""
 
 _COMMON_ELSEWHERE = 4
+_HEADER = re.compile(r"\s*(?:export\s+|default\s+|async\s+|pub\s+)*(?:def|class|function|func|fn|interface)\b")
 _WORDS = """
 then push map filter forEach length slice test exec indexOf includes get set has add delete call apply bind toString
 read write close open name value
@@ -109,7 +110,7 @@ def places(text: str, path: str, workspace: "Workspace") -> Iterator[Place]:
         place = _Line(workspace.package.name, path, at, line, language)
         if cross:
             yield from place.crossing(cross, tokens, uses)
-        elif len(names) > 1 and _is_own(names, imports, own, members):
+        elif len(names) > 1 and not _HEADER.match(line) and _is_own(names, imports, own, members):
             yield place.whole(Kind.OWN, (), seen=False)
 
 

@@ -25,9 +25,9 @@ class Workspace:
         index = folder / "index"
         index.mkdir()
         self._store = Store(index, self.root)
-        self.paths = tuple(sorted(found.path for found in self.gate.walk()))
-        for path in self.paths:
-            self._write(path)
+        found = sorted(found.path for found in self.gate.walk())
+        self.paths = tuple(path for path in found if self._write(path))
+        """Those that may be seen, and that people wrote."""
         self._store.commit()
         self.reader = Reader(self.root, index, self.gate)
         self.retriever = Retriever(self.reader, self.gate)
@@ -52,5 +52,8 @@ class Workspace:
             self._write(path)
             self._store.commit()
 
-    def _write(self, path: str) -> None:
-        self._store.write(looked_at(self.gate, Task(path)))
+    def _write(self, path: str) -> bool:
+        """Whether it is in the index now."""
+        file = looked_at(self.gate, Task(path))
+        self._store.write(file)
+        return not file.gone and file.left_out is None
