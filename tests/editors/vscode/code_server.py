@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -63,7 +63,8 @@ def _entry() -> Path:
 class CodeServer:
     """Keeps its files below ``folder``, which is short because sockets lie there. ``workspace`` is what it opens.
 
-    ``server``: the program that the extension starts; None leaves that to the extension.
+    ``server``: the program that the extension starts; None leaves that to the extension. ``extensions``: packages of
+    others beside ours.
     """
 
     def __init__(
@@ -73,9 +74,11 @@ class CodeServer:
         server: Path | None = OUR_SERVER,
         settings: Mapping[str, object] | None = None,
         env: Mapping[str, str] | None = None,
+        extensions: Sequence[Path] = (),
     ) -> None:
         assert PACKAGE.exists(), f"{PACKAGE} is missing: run `npm ci && npm run package` there, or make test-editors"
         self.folder = folder
+        self._packages = (PACKAGE, *extensions)
         self.workspace = folder / "w"
         self.data = folder / "d"
         self.port = 0
@@ -103,7 +106,8 @@ class CodeServer:
         (self.data / "User" / "settings.json").write_text(json.dumps(self.settings, indent=2))
 
     def __enter__(self) -> Self:
-        self._run("--install-extension", str(PACKAGE))
+        for package in self._packages:
+            self._run("--install-extension", str(package))
         command = self._command("--auth", "none", "--bind-addr", "127.0.0.1:0", "--disable-telemetry")
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
