@@ -23,6 +23,9 @@ _WANTED = 10.0
 _NEAR = 20.0
 """A file that someone works on is jumped to so much more often than another."""
 
+_COMMON = 0.05
+"""How much a use of a common word counts."""
+
 _COMPOUND = re.compile(r"[^_]_[^_]|[a-z0-9][A-Z]")
 _FAMILIES = {
     **dict.fromkeys(("py", "pyi"), "python"),
@@ -57,7 +60,7 @@ def ranked(edges: Iterable[Edge], wanted: Collection[str] = (), near: Collection
     pairs = {(name, definer) for _user, definer, name, _count in used}
     definers = Counter(name for name, _definer in pairs)
     total = 1 + len({edge[0] for edge in used} | {definer for _name, definer in pairs})
-    worth = {name: math.log(total / count) * _telling(name) for name, count in definers.items()}
+    worth = {name: math.log(total / count) * (1.0 if is_telling(name) else _COMMON) for name, count in definers.items()}
     worth |= {name: math.log(total / definers[name]) * _WANTED for name in wanted if name in definers}
     root = [math.sqrt(count) for count in range(_MOST_COUNTED + 1)]
     links: dict[str, dict[str, float]] = {}
@@ -78,11 +81,10 @@ def ranked(edges: Iterable[Edge], wanted: Collection[str] = (), near: Collection
     return Ranking(files, definitions)
 
 
-def _telling(name: str) -> float:
-    """How likely a use of ``name`` means the definition of that name: ``get`` hardly, ``read_rules`` or ``Gate`` do."""
-    if name.startswith("_"):
-        return 0.05
-    return 1.0 if _COMPOUND.search(name) or name[:1].isupper() else 0.05
+def is_telling(name: str) -> bool:
+    """Whether a use of ``name`` is likely to mean what is defined by that name: ``get`` hardly, ``read_rules`` or
+    ``Gate`` are. What begins with ``_`` is of one file."""
+    return not name.startswith("_") and (name[:1].isupper() or _COMPOUND.search(name) is not None)
 
 
 def _family(path: str, known: dict[str, str]) -> str:
