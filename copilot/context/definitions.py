@@ -6,7 +6,6 @@ variables were made of, then the same folder, and last of all a name that only o
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from copilot.context.candidates import Candidate, Source
@@ -103,32 +102,25 @@ def meant(name: Name, view: View, near: Near) -> list[Found]:
 def _imported(imported: Imported, view: View) -> list[Found]:
     if not imported.name:
         return []
-    found = [
-        Found(row, 1.0)
-        for path in imported.paths[:2]
-        for row in view.symbols(path)
-        if row.name == imported.name and not row.scope
-    ]
+    found = [Found(row, 1.0) for path in imported.paths[:2] for row in view.named(path, imported.name) if not row.scope]
     if found:
         return found[:1]
     # A package that passes on what its modules define.
     rows = [row for row in view.definitions(imported.name) if not row.scope]
-    folders = [str(PurePosixPath(path).parent) for path in imported.paths]
-    inside = [row for row in rows if any(folder == "." or row.path.startswith(folder + "/") for folder in folders)]
+    folders = tuple(path[: path.rfind("/") + 1] for path in imported.paths)
+    inside = [row for row in rows if row.path.startswith(folders)]
     return [Found(row, 0.9 if len(inside) == 1 else 0.6) for row in inside] or _alone(rows, 0.6)
 
 
 def _of_module(module: Imported, name: str, view: View) -> list[Found]:
     if not module.name:
-        return [
-            Found(row, 1.0) for path in module.paths for row in view.symbols(path) if row.name == name and not row.scope
-        ][:1]
+        return [Found(row, 1.0) for path in module.paths for row in view.named(path, name) if not row.scope][:1]
     # A class that was imported: a member of it.
     return [
         Found(row, 1.0)
         for path in {it.row.path: None for it in _imported(module, view)}
-        for row in view.symbols(path)
-        if row.name == name and row.scope.rpartition(".")[2] == module.name
+        for row in view.named(path, name)
+        if row.scope.rpartition(".")[2] == module.name
     ][:1]
 
 
@@ -155,9 +147,9 @@ def _bare(rows: Sequence["SymbolRow"], view: View, *, common: bool) -> list[Foun
     starred = [row for row in top if row.path in view.imports.everything]
     if starred:
         return [Found(row, 0.95) for row in starred]
-    folder = PurePosixPath(view.question.path).parent
+    folder = view.question.path.rpartition("/")[0]
     if view.question.language in _WITHOUT_IMPORT:
-        here = [row for row in top if PurePosixPath(row.path).parent == folder]
+        here = [row for row in top if row.path.rpartition("/")[0] == folder]
         if here:
             return [Found(row, 0.9 / len(here) ** 0.5) for row in here]
     return [] if common else _alone(top, 0.45)

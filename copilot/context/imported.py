@@ -115,10 +115,17 @@ def imports_of(found: "Sequence[Import]", own_path: str, resolve: "Callable[[Imp
             elif name in ("", statement.module):
                 names[here] = Imported("", files, statement.module)
             else:
-                own = tuple(it for it in files if PurePosixPath(it).stem == name)
+                own = tuple(it for it in files if _stem(it) == name)
                 # A name that is a file is a module, and what its package itself defines comes second.
                 names[here] = Imported("" if own and own[0] == files[0] else name, own or files, statement.module)
     return Imports(names, tuple(dict.fromkeys(everything)), frozenset(paths))
+
+
+def _stem(path: str) -> str:
+    """The file's name without its ending; of a package's own file the package's."""
+    folder, _, name = path.rpartition("/")
+    stem = name.partition(".")[0]
+    return folder.rpartition("/")[2] if stem in ("__init__", "index", "mod") else stem
 
 
 def _brings_everything(path: str) -> bool:

@@ -7,6 +7,7 @@ document is too much to parse with each key. Pure.
 import builtins
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 ABOVE, BELOW = 40, 12
@@ -96,7 +97,7 @@ def near(lines: Sequence[str], line: int, column: int, language: str) -> Near:
         else:
             text, weight = lines[at], 0.85 * 0.94 ** (line - at) if at < line else 0.55 * 0.85 ** (at - line)
         for name in names_in(text, language):
-            add(name._replace(weight=weight, lines=line - at))
+            add(Name(name.name, weight, line - at, name.receiver, name.called))
     scopes = tuple(_scopes(lines, line))
     for scope in scopes:
         for base in scope.bases:
@@ -113,8 +114,10 @@ def near(lines: Sequence[str], line: int, column: int, language: str) -> Near:
     )
 
 
-def names_in(text: str, language: str) -> Iterator[Name]:
+@lru_cache(maxsize=8192)
+def names_in(text: str, language: str) -> tuple[Name, ...]:
     """The names of a line, comments, strings and the language's own words left out."""
+    found = []
     last, end = "", -1
     builtin = _PYTHON if language == "python" else ()
     for match in _WORD.finditer(plain(text, language)):
@@ -123,9 +126,11 @@ def names_in(text: str, language: str) -> Iterator[Name]:
         receiver = "" if not joined else last if match.start() in (end, end + 1) else UNNAMED
         last, end = name, match.end(2)
         if len(name) > 1 and name not in _KEYWORDS and (receiver or name not in builtin):
-            yield Name(name, 1.0, 0, receiver, bool(called))
+            found.append(Name(name, 1.0, 0, receiver, bool(called)))
+    return tuple(found)
 
 
+@lru_cache(maxsize=8192)
 def words_in(text: str, language: str) -> frozenset[str]:
     """The same as a set of plain words."""
     left_out = _NO_WORDS.get(language, _KEYWORDS)

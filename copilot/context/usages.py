@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
 
 from copilot.context.candidates import Candidate, Source
 from copilot.context.near import Near
@@ -28,8 +27,8 @@ def callers(view: View, near: Near) -> Iterator[Candidate]:
 
 def _uses(name: str, score: float, reason: str, view: View) -> Iterator[Candidate]:
     rows = list(view.references(name))
-    own = PurePosixPath(view.question.path).parent
-    rows.sort(key=lambda row: (PurePosixPath(row.path).parent != own, -row.count, row.path))
+    own = view.question.path.rpartition("/")[0]
+    rows.sort(key=lambda row: (row.path.rpartition("/")[0] != own, -row.count, row.path))
     called = re.compile(rf"\b{re.escape(name)}\s*\(")
     left = _FILES
     for row in rows[: 2 * _FILES]:

@@ -76,6 +76,7 @@ class Cache:
         self.symbols: Kept[tuple[str, int, int], Symbols] = Kept(64)
         self.digests: Kept[tuple[str, int, int], bytes] = Kept(64)
         self.statements: Kept[tuple[str, str], tuple[Import, ...]] = Kept(16)
+        self.imports: Kept[tuple[str, int, str], Imports] = Kept(16)
         self.resolved: Kept[tuple[str, Import], tuple[int, tuple[str, ...]]] = Kept(1024)
         self.windows: Kept[tuple[str, int, int], tuple[Window, ...]] = Kept(128)
 
@@ -91,6 +92,7 @@ class View:
         self._cache = cache
         self._generation = reader.generation
         self._buffers = {it.path: it for it in question.buffers if it.path != question.path}
+        self._named: dict[str, dict[str, list[SymbolRow]]] = {}
         self.types: dict[str, frozenset[str]] = {}
         """What is known of the types of variables."""
         self._refused: dict[str, bool] = {}
@@ -183,6 +185,15 @@ class View:
             return ()
         return self.reader.symbols_of(path) if self.is_fresh(path) else self._parsed(path).rows
 
+    def named(self, path: str, name: str) -> Sequence["SymbolRow"]:
+        """Those of a file that have a name."""
+        known = self._named.get(path)
+        if known is None:
+            known = self._named[path] = {}
+            for row in self.symbols(path):
+                known.setdefault(row.name, []).append(row)
+        return known.get(name, ())
+
     def definitions(self, name: str) -> Sequence["SymbolRow"]:
         """In other files of the same language, at most ``DEFINITIONS`` of them from the index.
 
@@ -239,12 +250,18 @@ class View:
         text = statements(self.question.text, self.question.text.split("\n"))
         if not text:
             return NONE
+        whole = (self.question.path, self._generation, text)
+        known = self._cache.imports.get(whole)
+        if known is not None:
+            return known
         key = (self.question.language, text)
         found = self._cache.statements.get(key)
         if found is None:
             outline = _outline(text, self.question.language)
             found = self._cache.statements.put(key, outline.imports if outline is not None else ())
-        return imports_of(found, self.question.path, self._resolve)
+        imports = imports_of(found, self.question.path, self._resolve)
+        # Where some were not looked for anew there is more to come.
+        return self._cache.imports.put(whole, imports) if self._resolves > 0 else imports
 
     def _resolve(self, statement: "Import") -> Sequence[str]:
         """Looked for anew when the index has changed, a few at a time; until then as it was."""
