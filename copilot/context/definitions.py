@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NAMES = 24
 """Names near the caret that are looked up."""
 
-_NEAR_CHARACTERS = 30_000
+_NEAR_CHARACTERS = 12_000
 _EACH = 2
 """Definitions that are shown of one name."""
 
@@ -54,8 +54,8 @@ def definitions(view: View, near: Near) -> Iterator[Candidate]:
         if name.receiver or name.name not in own or name.name in view.imports.names:
             wanted.setdefault((name.receiver, name.name), (name, 0.4 + 0.6 * name.weight))
     for name, weight in wanted.values():
-        for found in shown(meant(name, view, near), view, _EACH):
-            yield _candidate(found, weight, _where(name, near), view, bag)
+        for found in current(meant(name, view, near), view, _EACH):
+            yield from _candidates(found, weight, _where(name, near), view, bag)
     yield from _begun(view, near, bag)
 
 
@@ -68,7 +68,7 @@ def _around(view: View) -> str:
     return text[max(0, at - _NEAR_CHARACTERS) : at + _NEAR_CHARACTERS]
 
 
-def shown(found: Sequence[Found], view: View, most: int) -> Iterator[Found]:
+def current(found: Sequence[Found], view: View, most: int) -> Iterator[Found]:
     """Those that are still so and may be shown, of the first ``most``."""
     for it in found[:most]:
         row = view.current(it.row)
@@ -193,22 +193,23 @@ def _begun(view: View, near: Near, bag: set[str]) -> Iterator[Candidate]:
         if module is not None and not module.name:
             return  # The outline of the module is what the imports give.
         for kind in sorted(_types_of(near.receiver, view, near)):
-            for found in shown(meant(Name(kind, 1.0, 0), view, near), view, 1):
+            for found in current(meant(Name(kind, 1.0, 0), view, near), view, 1):
                 if found.row.kind in TYPES:
                     reason = f"`{near.receiver}` is a `{kind}`"
-                    yield _candidate(found, _BEGUN, reason, view, bag)
+                    yield from _candidates(found, _BEGUN, reason, view, bag)
     elif len(near.begun) >= 2:
         for here, imported in imports.names.items():
             if here.startswith(near.begun) and imported.name:
-                for found in shown(_imported(imported, view), view, 1):
-                    yield _candidate(found, _BEGUN, f"begins with `{near.begun}`, imported", view, bag)
+                for found in current(_imported(imported, view), view, 1):
+                    yield from _candidates(found, _BEGUN, f"begins with `{near.begun}`, imported", view, bag)
 
 
-def _candidate(found: Found, weight: float, where: str, view: View, bag: set[str]) -> Candidate:
+def _candidates(found: Found, weight: float, where: str, view: View, bag: set[str]) -> Iterator[Candidate]:
     row = found.row
-    first, last, text = shape(row, view, bag)
-    reason = f"defines `{row.name}`, {where}"
-    return Candidate(row.path, first, last, text, Source.DEFINITION, found.certainty * weight, reason)
+    shown = shape(row, view, bag)
+    if shown is not None:
+        reason = f"defines `{row.name}`, {where}"
+        yield Candidate(row.path, *shown, Source.DEFINITION, found.certainty * weight, reason)
 
 
 def _where(name: Name, near: Near) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from copilot.context.candidates import Candidate, Source
-from copilot.context.definitions import meant, shown
+from copilot.context.definitions import current, meant
 from copilot.context.imported import Imported
 from copilot.context.near import Name, Near, lines_with, words_of
 from copilot.context.shapes import brief, outline_of
@@ -32,7 +32,7 @@ def outlook(view: View, near: Near) -> Iterator[Candidate]:
         score = _UNUSED if uses <= 0 else _USED
         reason = f"defines `{here}`, imported and not used yet" if uses <= 0 else f"defines `{here}`, imported"
         if imported.name:
-            for found in shown(meant(Name(here, 1.0, 0), view, near), view, 1):
+            for found in current(meant(Name(here, 1.0, 0), view, near), view, 1):
                 yield Candidate(found.row.path, *brief(found.row, view), Source.IMPORT, score * found.certainty, reason)
         else:
             yield from _module(here, imported, view, near, 1.4 if near.receiver == here else score)

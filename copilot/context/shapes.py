@@ -43,8 +43,14 @@ def brief(row: "SymbolRow", view: View) -> Shape:
     return Shape(row.first, row.last, text)
 
 
-def shape(row: "SymbolRow", view: View, near: Collection[str] = ()) -> Shape:
-    """``near``: names that the members of a type are chosen by."""
+def shape(row: "SymbolRow", view: View, near: Collection[str] = ()) -> Shape | None:
+    """``near``: names that the members of a type are chosen by. None where the file has yet to be read: shown in two
+    ways one after the other it would cost the prompt twice."""
+    found = _shape(row, view, near)
+    return None if row.path in view.postponed and row.last - row.first < WHOLE_LINES else found
+
+
+def _shape(row: "SymbolRow", view: View, near: Collection[str]) -> Shape:
     if row.kind in TYPES:
         text = _outline(row, view, near)
     elif row.last - row.first < WHOLE_LINES and (body := _body(row, view)):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-READS, PARSES, RESOLVED = 4, 1, 6
+READS, PARSES, RESOLVED = 2, 1, 6
 """Files that one question may read from disk, texts that it may parse, and imports that it may look for, beside what is
 in the cache. What is left over comes with the next key."""
 
@@ -92,6 +92,8 @@ class View:
         self._cache = cache
         self._generation = reader.generation
         self._buffers = {it.path: it for it in question.buffers if it.path != question.path}
+        self.postponed: set[str] = set()
+        """Files that would have been read, had it not been too many."""
         self._named: dict[str, dict[str, list[SymbolRow]]] = {}
         self.types: dict[str, frozenset[str]] = {}
         """What is known of the types of variables."""
@@ -138,6 +140,7 @@ class View:
         if known is not None:
             return known
         if self._reads <= 0:
+            self.postponed.add(path)
             return None
         self._reads -= 1
         try:
