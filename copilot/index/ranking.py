@@ -4,6 +4,7 @@ Files are ranked by PageRank (Page, Brin, Motwani, Winograd: "The PageRank Citat
 who uses whose definitions; that this makes a good map of a repository is aider's finding (Paul Gauthier, 2023).
 """
 
+import builtins
 import math
 import re
 from collections import Counter
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 DAMPING = 0.85
 _ROUNDS = 40
-_SETTLED = 1e-4
+_SETTLED = 1e-3
 """Of the sum of all ranks: what moves less changes no order that someone would see."""
 
 _MOST_COUNTED = 100
@@ -26,6 +27,14 @@ _NEAR = 20.0
 _COMMON = 0.05
 """How much a use of a common word counts."""
 
+_BUILT_IN = frozenset(
+    {
+        *(name for name in dir(builtins) if not name.startswith("_")),
+        *("Any", "Callable", "Dict", "Generic", "Iterable", "Iterator", "List", "Mapping", "Optional", "Sequence"),
+        *("Tuple", "Type", "TypeVar", "Union", "Array", "Boolean", "Error", "Map", "Number", "Object", "Promise"),
+        *("Set", "String", "Symbol", "Vec", "Option", "Result", "Some", "Box", "Integer", "Exception"),
+    }
+)
 _COMPOUND = re.compile(r"[^_]_[^_]|[a-z0-9][A-Z]")
 _FAMILIES = {
     **dict.fromkeys(("py", "pyi"), "python"),
@@ -83,8 +92,10 @@ def ranked(edges: Iterable[Edge], wanted: Collection[str] = (), near: Collection
 
 def is_telling(name: str) -> bool:
     """Whether a use of ``name`` is likely to mean what is defined by that name: ``get`` hardly, ``read_rules`` or
-    ``Gate`` are. What begins with ``_`` is of one file."""
-    return not name.startswith("_") and (name[:1].isupper() or _COMPOUND.search(name) is not None)
+    ``Gate`` are. What begins with ``_`` is of one file; what a language brings along is rarely its namesake."""
+    if name.startswith("_") or name in _BUILT_IN:
+        return False
+    return name[:1].isupper() or _COMPOUND.search(name) is not None
 
 
 def _family(path: str, known: dict[str, str]) -> str:
