@@ -1193,6 +1193,33 @@ In the chat's own buffer it goes on where the chat was."
                           (display-buffer buffer))))
         :error-fn (lambda (error) (message "Slipstream: %s" (plist-get error :message))))))))
 
+(defun slipstream--steer (choice argument words)
+  "Make CHOICE of what the model sees with ARGUMENT, and say WORDS."
+  (slipstream--when-ready
+   (lambda ()
+     (jsonrpc-async-request
+      (slipstream--sync) :workspace/executeCommand
+      (list :command (format "slipstream.context.%s" choice) :arguments (vector argument))
+      :success-fn (lambda (_choices) (message "Slipstream: %s" words))
+      :error-fn (lambda (error) (message "Slipstream: %s" (plist-get error :message)))))))
+
+(defun slipstream-pin-region ()
+  "Always show the model the lines of the region, or the line of point."
+  (interactive)
+  (slipstream--steer 'pin (slipstream--argument) "these lines are shown to the model from now on"))
+
+(defun slipstream-never-this-file ()
+  "Show the model nothing of this file in other files."
+  (interactive)
+  (slipstream--steer 'never (list :uri (plist-get (slipstream--argument) :uri))
+                     "nothing of this file is shown to the model in other files from now on"))
+
+(defun slipstream-reset-context ()
+  "Forget what is pinned and never shown in this project."
+  (interactive)
+  (slipstream--steer 'reset (list :uri (plist-get (slipstream--argument) :uri))
+                     "nothing is pinned or banned in this project any more"))
+
 (defun slipstream-status ()
   "Tell about the server."
   (interactive)
@@ -1253,6 +1280,7 @@ Bind further ones as (menu-item \"\" COMMAND :filter slipstream--at-ghost).")
                    '(("s" . slipstream-complete) ("e" . slipstream-explain) ("f" . slipstream-fix)
                      ("d" . slipstream-document) ("t" . slipstream-tests) ("r" . slipstream-rename)
                      ("c" . slipstream-chat) ("m" . slipstream-commit-message) ("y" . slipstream-why)
+                     ("p" . slipstream-pin-region) ("n" . slipstream-never-this-file)
                      ("a" . slipstream-toggle-automatic) ("?" . slipstream-status)))
       (define-key map (kbd key) command))
     map)
@@ -1276,6 +1304,10 @@ Bind further ones as (menu-item \"\" COMMAND :filter slipstream--at-ghost).")
     ["Suggest a name" slipstream-rename]
     ["Chat" slipstream-chat]
     ["Commit message" slipstream-commit-message]
+    "--"
+    ["Always show the model these lines" slipstream-pin-region]
+    ["Never show the model this file" slipstream-never-this-file]
+    ["Forget what is pinned and never shown" slipstream-reset-context]
     "--"
     ["Status" slipstream-status]
     ["Start the server anew" slipstream-restart]))

@@ -40,11 +40,13 @@ def lisp_string(text: str) -> str:
 
 class Emacs:
     """Opens ``file`` with the caret at ``line`` and ``column`` (both from 1). ``init`` is evaluated before it,
-    ``then`` after it, in its buffer. Lisp of a user, both.
+    ``then`` after it, in its buffer. Lisp of a user, both. ``home``: below it is the user's home; the file's folder.
     """
 
-    def __init__(self, file: Path, *, line: int, column: int = 1, init: str = "", then: str = "") -> None:
-        folder = file.parent / ".emacs-test"
+    def __init__(
+        self, file: Path, *, line: int, column: int = 1, init: str = "", then: str = "", home: Path | None = None
+    ) -> None:
+        folder = (home or file.parent) / ".emacs-test"
         folder.mkdir()
         self._socket = folder / "tmux"
         self.file = file

@@ -1,4 +1,4 @@
-"""What of other files the model is shown, seen and steered in a real VS Code, with another extension for the language."""
+"""What the model is shown of other files, seen and steered in a real VS Code that has another extension for Python."""
 
 import json
 import zipfile
