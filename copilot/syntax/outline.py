@@ -49,7 +49,7 @@ _CLASSES = frozenset({"class", "interface", "enum", "struct", "trait", CONTAINER
 _SCOPES = _CLASSES | {"module", "function", "method"}
 _VALUES = frozenset({"constant", "variable", "field"})
 _CPLUSPLUS = re.compile(
-    r"^\s*(?:class\s+\w|namespace\b|template\s*<|using\s+\w|(?:public|private|protected):)|\w::\w", re.MULTILINE
+    r"^[ \t]*(?:class\s+\w|namespace\b|template\s*<|using\s+\w|(?:public|private|protected):)|\w::\w", re.MULTILINE
 )
 # The most characters, and the microseconds that parsing and the query may take each. Ordinary code takes 0.2 s a
 # megabyte; what is not of the language at all can take time, and memory, that grow with the square of the length.
@@ -82,6 +82,7 @@ class _Tools:
             self.cursor = QueryCursor(query, timeout_micros=microseconds)
 
     def parsed(self, data: bytes) -> "Tree | None":
+        spent = 0.0
         for _ in range(_MOST_TRIES):
             start = time.thread_time()
             try:
@@ -90,7 +91,8 @@ class _Tools:
                 # Else it would go on with the next text where it was with this one.
                 self._parser.reset()
                 # On a busy machine time passes in which nothing is done.
-                if time.thread_time() - start > self._seconds / 2:
+                spent += time.thread_time() - start
+                if spent > self._seconds / 2:
                     break
         return None
 
@@ -118,6 +120,9 @@ class _Reader:
                 imports += found
                 skipped.append(node)
         definitions = self._definitions(captures, text)
+        if self._table.mended is not None and tree.root_node.has_error:
+            definitions = self._table.mended(text, definitions)
+            definitions.sort(key=_place)
         return Outline(
             tuple(_symbols(definitions, text, starts, self._table.comment)),
             self._references(uses, skipped, definitions, text, starts),
@@ -150,7 +155,7 @@ class _Reader:
             for node in nodes:
                 start = node.start_byte
                 found += read(node, text, begins.get(start, start))
-        found.sort(key=lambda it: (it.start, -it.end))
+        found.sort(key=_place)
         return found
 
     def _references(
@@ -183,6 +188,10 @@ class _Reader:
             elif known[-1] != line and len(known) < _MOST_LINES:
                 known.append(line)
         return {name: tuple(known) for name, known in found.items()}
+
+
+def _place(it: Definition) -> tuple[int, int]:
+    return it.start, -it.end
 
 
 def _symbols(definitions: Sequence[Definition], text: str, starts: Sequence[int], comment: str) -> list[Symbol]:

@@ -63,6 +63,7 @@ _NAMES = frozenset(
     }
 )
 _MOST_WRAPPED = 40
+_LONGEST_NAME = 1_000
 
 
 def table(language: str) -> Table:
@@ -110,7 +111,7 @@ def _named(declarator: "Node | None", text: str) -> _Named | None:
         return _Named(said.partition("(")[0].strip(), declarator.start_byte, "", True)
     if kind != "qualified_identifier":
         return _Named(" ".join(said.split()), declarator.start_byte, "", is_function)
-    while "<" in said and (less := _ARGUMENTS.sub("", said)) != said:
+    while "<" in said and len(said) < _LONGEST_NAME and (less := _ARGUMENTS.sub("", said)) != said:
         said = less
     if "operator" in said:
         scope, _, name = said.partition("operator")

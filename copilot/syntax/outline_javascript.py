@@ -67,6 +67,7 @@ _COMMENT = re.compile(r"(?<![:\"'\w])(?:/\*.*?\*/|//[^\n]*)", re.DOTALL)
 _STATEMENT = re.compile(r"(?:import|export)\b(.*?)(?:\bfrom\s*)?(?:require\s*\(\s*)?[\"']([^\"'\n]*)[\"']", re.DOTALL)
 _CALL = re.compile(r"(?:require|import)\s*\(\s*[\"']([^\"'\n]+)[\"']")
 _BOUND = re.compile(r"(\{[^{}]*\}|[\w$]+)\s*(?::[^=]*)?=\s*(?:await\s+)?$")
+_DECLARED = re.compile(r"\b(?:(?:export|declare)[ \t]+)*(?:const|let|var)[ \t]+\Z")
 _LIST = re.compile(r"\{([^{}]*)\}")
 _ALL_AS = re.compile(r"\*\s*as\s+([\w$]+)")
 _DEFAULT = re.compile(r"\s*(?:type\s+|typeof\s+)?([\w$]+)\s*(?:,|$|=)")
@@ -101,10 +102,8 @@ def _declarator(node: "Node", text: str, _start: int) -> Iterable[Definition]:
         return
     # With `export const`, where that stands on the same line.
     line = text.rfind("\n", 0, node.start_byte) + 1
-    before = text[line : node.start_byte]
-    start = node.start_byte
-    if re.fullmatch(r"\s*(?:export\s+|declare\s+)*(?:const|let|var)\s+", before):
-        start -= len(before.lstrip())
+    before = _DECLARED.search(text, max(line, node.start_byte - 60), node.start_byte)
+    start = node.start_byte if before is None else before.start()
     yield from _valued(name, given, node, text, start)
 
 

@@ -155,20 +155,16 @@ def _imports(node: "Node", text: str) -> Iterable[Imported]:
     if argument is None:
         return
     grouped: dict[str, list[tuple[str, str]]] = {}
-    for path, alias_of in _leaves(_COMMENT.sub("", text_of(argument, text))):
-        *module, leaf = path
-        if not module:
-            grouped.setdefault(leaf, [])
-            if alias_of:
-                grouped[leaf].append(("*", alias_of))
-        elif leaf == "self":
-            grouped.setdefault("::".join(module), [])
-            if alias_of:
-                grouped["::".join(module)].append(("*", alias_of))
+    for path, other in _leaves(_COMMENT.sub("", text_of(argument, text))):
+        if len(path) == 1 or path[-1] == "self":
+            module = path[:-1] if path[-1] == "self" and len(path) > 1 else path
+            grouped.setdefault("::".join(module), []).append(("*", other or module[-1]))
         else:
-            grouped.setdefault("::".join(module), []).append((leaf, alias_of or leaf))
-    for path_of, names in grouped.items():
-        yield path_of, tuple(names)
+            grouped.setdefault("::".join(path[:-1]), []).append((path[-1], other or path[-1]))
+    for said, names in grouped.items():
+        # The module alone, under its own name.
+        alone = names == [("*", said.rpartition("::")[2])]
+        yield said, () if alone else tuple(names)
 
 
 def _leaves(said: str) -> Iterator[tuple[list[str], str]]:

@@ -1,6 +1,5 @@
 """What a file defines, uses and imports, as values; and what the table of a language consists of. No I/O."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,6 +9,8 @@ if TYPE_CHECKING:
 MOST_SIGNATURE = 400
 MOST_DOC = 200
 _MOST_VALUE = 160
+# Nothing beyond it can be seen in what is made of it.
+_MOST_HEADER = 4_000
 
 
 class Symbol(NamedTuple):
@@ -82,7 +83,8 @@ class Table(NamedTuple):
     ``query``: of its captures ``name`` marks names that are used, ``import`` statements that may import, ``skip`` what
     holds names that don't count as used, ``outer`` what may stand around a definition and belongs to it, and every
     other one has its reader in ``readers``. A reader is given the node, the text, and where the definition begins with
-    what belongs to it. ``comment``: how a line of documentation begins.
+    what belongs to it. ``comment``: how a line of documentation begins. ``mended``: puts right the definitions of a
+    text with faults.
     """
 
     query: str
@@ -90,6 +92,7 @@ class Table(NamedTuple):
     imports: "Callable[[Node, str], Iterable[Imported]]"
     keywords: frozenset[str] = frozenset()
     comment: str = "//"
+    mended: Callable[[str, list[Definition]], list[Definition]] | None = None
 
 
 def text_of(node: "Node", text: str) -> str:
@@ -98,11 +101,13 @@ def text_of(node: "Node", text: str) -> str:
 
 def header(text: str, start: int, end: int) -> str:
     """The lines from ``start`` to ``end`` without the indentation of the first, and without what opens a body."""
-    found = text[start:end].strip().rstrip("{;").rstrip()
+    found = text[start : min(end, start + _MOST_HEADER)].strip().rstrip("{;").rstrip()
     if "\n" in found:
         line = text.rfind("\n", 0, start) + 1
         indent = len(text[line:start]) - len(text[line:start].lstrip(" \t"))
-        found = re.sub(rf"[ \t]*\n[ \t]{{0,{indent}}}", "\n", found)
+        lines = found.split("\n")
+        rest = [line[:indent].lstrip(" \t") + line[indent:].rstrip(" \t") for line in lines[1:]]
+        found = "\n".join([lines[0].rstrip(" \t"), *rest])
     return clipped(found)
 
 
@@ -112,7 +117,7 @@ def clipped(signature: str) -> str:
 
 def value(text: str, start: int, end: int) -> str:
     """A definition that is a value: its first line."""
-    found, more, _ = text[start:end].partition("\n")
+    found, more, _ = text[start : min(end, start + _MOST_HEADER)].partition("\n")
     found = found.rstrip()
     if more or len(found) > _MOST_VALUE:
         return f"{found[:_MOST_VALUE].rstrip()} …"
@@ -128,7 +133,7 @@ def reader(kind: str, *, whole: bool = False) -> Reader:
             return
         body = None if whole else node.child_by_field_name("body")
         end = node.end_byte if body is None else body.start_byte
-        signature = clipped(text[start:end].strip().rstrip(";")) if whole else ""
+        signature = clipped(text[start : min(end, start + _MOST_HEADER)].strip().rstrip(";")) if whole else ""
         yield Definition(
             text_of(name, text),
             kind,

@@ -21,9 +21,7 @@ def resolved(statement: Import, importer: str, files: Files) -> Iterator[str]:
     parts = [part.removeprefix("r#") for part in statement.module.split("::") if part]
     if not parts or parts[0] in _NOT_HERE:
         return
-    names = [name for name, _here in statement.names if name != "*"]
-    paths = [[*parts, name] for name in names] or [parts]
-    for path in paths:
+    for path in [[*parts, name] if name != "*" else parts for name, _here in statement.names] or [parts]:
         found = _walked(path, importer, files)
         if found is not None:
             yield found
@@ -35,7 +33,7 @@ def _walked(path: list[str], importer: str, files: Files) -> str | None:
     first, rest = path[0], path[1:]
     if first == "crate":
         root = _crate_root(importer, files)
-        return _deepest(_folder_of_root(root), rest, files) or root if root is not None else None
+        return _deepest(folder_of(root), rest, files) or root if root is not None else None
     if first in {"self", "super"}:
         folder = own if first == "self" else folder_of(own)
         while rest and rest[0] == "super":
@@ -45,9 +43,9 @@ def _walked(path: list[str], importer: str, files: Files) -> str | None:
     if found is None:
         root = _crate_root(importer, files)
         if root is not None and root != importer:
-            found = _deepest(_folder_of_root(root), path, files)
+            found = _deepest(folder_of(root), path, files)
     if found is None and (root := _other_crate(first, importer, files)) is not None:
-        found = _deepest(_folder_of_root(root), rest, files) or root
+        found = _deepest(folder_of(root), rest, files) or root
     return found
 
 
@@ -56,10 +54,6 @@ def _own_folder(importer: str, files: Files) -> str:
     if name in {"mod.rs", *_ROOTS} or importer == _crate_root(importer, files):
         return folder
     return importer.removesuffix(".rs")
-
-
-def _folder_of_root(root: str) -> str:
-    return folder_of(root)
 
 
 def _deepest(folder: str, path: list[str], files: Files) -> str | None:
