@@ -1,8 +1,8 @@
 """The outline of a file: its symbols, the names it uses, what it imports. No I/O.
 
-One query of the grammar finds what matters, and each language's table says how that is read: several times faster than
-looking at every node from Python. Nothing here follows the tree upwards or by recursion, so neither deep nor wide text
-is slow. Offsets are code points, see ``copilot.syntax.window``.
+One query of the grammar finds what matters, and each language's table says how that is read. Nothing here follows the
+tree upwards or by recursion, so neither deep nor wide text is slow. Offsets are code points, see
+``copilot.syntax.window``.
 """
 
 import re
