@@ -78,10 +78,9 @@ async def measure(rounds: int, completions: int, files: int, home: Path) -> bool
         ratio = after[98] / before[98]
         met = met and ratio <= GOAL
         verdict = "met" if ratio <= GOAL else "MISSED"
-        print(
-            f"{name:12} | alone p50 {before[49]:.1f} p99 {before[98]:.1f} ms | beside p50 {after[49]:.1f} p99 {after[98]:.1f} ms"
-        )
-        print(f"{'':12} | p50 {after[49] / before[49]:.2f} times, p99 {ratio:.2f} times | {verdict}")
+        print(f"{name:12} | alone p50 {before[49]:.1f} p99 {before[98]:.1f} ms", end=" | ")
+        print(f"beside p50 {after[49]:.1f} p99 {after[98]:.1f} ms", end=" | ")
+        print(f"p50 {after[49] / before[49]:.2f} times, p99 {ratio:.2f} times | {verdict}")
     return met
 
 

@@ -8,7 +8,9 @@ First comes an empty answer, as a sign of life. An empty task: ignore files may 
 A file that takes too long ends the process: a parser that hangs in its library can't be stopped otherwise.
 """
 
+import contextlib
 import os
+import resource
 import signal
 import struct
 import sys
@@ -25,6 +27,10 @@ from copilot.syntax.outline import outline
 BUDGET_SECONDS = 5.0
 """Of processor time, a file."""
 
+MEMORY_BYTES = 1_000_000_000
+"""A parser may want memory that grows with the square of a text that is not of its language: then it crashes, and the
+file is left out."""
+
 _LENGTH = struct.Struct("<I")
 # What is in the file, not its name, is why it is left out: it is remembered, so that it is not read again.
 _LEFT_OUT = frozenset({Refusal.BINARY, Refusal.HUGE, Refusal.MINIFIED, Refusal.GENERATED, Refusal.NO_TEXT})
@@ -33,6 +39,8 @@ _LEFT_OUT = frozenset({Refusal.BINARY, Refusal.HUGE, Refusal.MINIFIED, Refusal.G
 def main() -> None:
     root, niceness = Path(sys.argv[1]), int(sys.argv[2])
     lower_priority(niceness)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     gate = Gate(root, exclude=sys.argv[3:])
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     decoder = msgspec.msgpack.Decoder(Task)
