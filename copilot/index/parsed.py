@@ -106,7 +106,7 @@ def windows(count: int, definitions: Sequence[int]) -> list[tuple[int, int]]:
     [(1, 46), (47, 79), (80, 100)]
     """
     found = []
-    starts = sorted({it for it in definitions if it > 1})
+    starts = sorted({it for it in definitions if 1 < it <= count})
     first, at = 1, 0
     while first <= count:
         if count - first + 1 <= _CHUNK + _LEAST_CHUNK // 2:

@@ -27,15 +27,17 @@ _T = TypeVar("_T")
 _BUSY_SECONDS = 0.25
 _KEPT_ANSWERS = 512
 # A search ranks every chunk that holds one of its words, about 2 µs each.
-_MOST_RANKED = 600
+_MOST_RANKED = 400
 # What is sorted has to be read, every row of it.
-_MOST_SORTED = 1_000
+_MOST_SORTED = 400
 _MOST_WORDS = 12
 _COUNT_SECONDS = 30.0
 # A name that more files define leads from a use to none of them.
 _MOST_DEFINING = 3
 _TRIGRAM = 3
 _MOST_TRIGRAMS = 6
+# Some names have just lost their last symbol.
+_SPARE = 20
 
 
 class SymbolRow(NamedTuple):
@@ -258,18 +260,34 @@ class Reader:
         return self._list(("search", wanted, limit, language), ask)
 
     def named(self, part: str, limit: int = 20) -> list[SymbolRow]:
-        """Symbols whose name holds ``part`` in any case: the name itself first, then where it begins so, then short."""
+        """Symbols whose name holds ``part`` in any case: the name itself first, those that begin so, then short ones.
+
+        A part of one or two characters is looked for at the beginning only.
+        """
         wanted, trigrams = _lower(part), _trigrams(part)
         if not wanted:
             return []
-        match = "id IN (SELECT rowid FROM name_text WHERE name_text MATCH ?) AND" if trigrams else "? IS NULL AND"
-        names = self._texts(
-            ("named", part, limit),
-            # More than are needed: some may have no symbol any more.
-            f"""SELECT text FROM name WHERE {match} defined AND instr(lower(text), ?)
-                ORDER BY text <> ?, lower(text) <> ?, instr(lower(text), ?) <> 1, length(text), text LIMIT ? + 20""",  # noqa: S608
-            (trigrams, wanted, part, wanted, wanted, limit),
-        )
+        order = "ORDER BY text <> ?, lower(text) <> ?, instr(lower(text), ?) <> 1, length(text), text LIMIT ?"
+        ordered = (part, wanted, wanted, limit + _SPARE)
+        if trigrams is not None:
+            names = self._texts(
+                ("named", part, limit),
+                f"""SELECT text FROM name WHERE id IN (SELECT rowid FROM name_text WHERE name_text MATCH ?)
+                    AND defined AND instr(lower(text), ?) {order}""",  # noqa: S608
+                (trigrams, wanted, *ordered),
+            )
+        else:
+            # Too short for trigrams: names that begin so, as it is written and in the usual other spellings.
+            begins = {part, wanted, part.upper(), part.capitalize()}
+            some = " UNION ".join(
+                f"SELECT * FROM (SELECT text FROM name WHERE text >= ? AND text < ? AND defined LIMIT {_MOST_SORTED})"  # noqa: S608
+                for _ in begins
+            )
+            names = self._texts(
+                ("named", part, limit),
+                f"SELECT text FROM ({some}) {order}",  # noqa: S608
+                (*(bound for it in begins for bound in (it, f"{it}\U0010ffff")), *ordered),
+            )
         found: list[SymbolRow] = []
         for name in names:
             if len(found) < limit:

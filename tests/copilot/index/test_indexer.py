@@ -61,7 +61,7 @@ def git(root: Path, *args: str) -> None:
     )
 
 
-def test_a_first_scan_finds_what_may_be_seen(indexer: Indexer, reader: Reader) -> None:
+def test_a_first_scan_finds_what_may_be_seen(indexer: Indexer, root: Path, reader: Reader) -> None:
     assert defined(reader, "alpha") == ["alpha.py"]
     assert defined(reader, "gamma") == ["pkg/deep/gamma.py"]
     assert defined(reader, "ignored") == []
@@ -69,6 +69,9 @@ def test_a_first_scan_finds_what_may_be_seen(indexer: Indexer, reader: Reader) -
     states = [it["state"] for it in indexer.said]
     assert states[0] == "scanning" and set(states) == {"scanning", "ready"}
     assert (indexer.said[-1]["done"], indexer.said[-1]["total"], indexer.said[-1]["files"]) == (4, 4, 4)
+    status = statuses.read(paths.index_dir(root))
+    assert status is not None and json.loads(statuses.encoded(status)) == indexer.said[-1]
+    assert status.process == indexer.process.pid
 
 
 def test_a_save_an_edit_and_what_comes_and_goes(indexer: Indexer, root: Path, reader: Reader) -> None:
@@ -159,19 +162,19 @@ def test_a_branch_is_switched(root: Path, reader: Reader) -> None:
         assert reader.counts().files == 4 + 400
 
 
-@pytest.mark.parametrize("place", [".gitignore", ".copilotignore", "pkg/.gitignore", ".git/info/exclude"])
-def test_what_is_ignored_from_now_on_leaves_the_index(root: Path, reader: Reader, place: str) -> None:
+def test_what_is_ignored_from_now_on_leaves_the_index(root: Path, reader: Reader) -> None:
     git(root, "init", "-q")
     with indexing(root) as indexer:
         indexer.until("ready")
-        assert defined(reader, "gamma")
-        before = (root / place).read_text() if (root / place).exists() else ""
-        write(root, {place: f"{before}gamma.py\n"})
-        until(lambda: not defined(reader, "gamma"))
-        assert not reader.has("pkg/deep/gamma.py")
-        write(root, {place: before})
-        until(lambda: defined(reader, "gamma") == ["pkg/deep/gamma.py"])
-        assert defined(reader, "alpha") == ["alpha.py"]
+        for place in (".gitignore", ".copilotignore", "pkg/.gitignore", ".git/info/exclude"):
+            assert defined(reader, "gamma") == ["pkg/deep/gamma.py"]
+            before = (root / place).read_text() if (root / place).exists() else ""
+            write(root, {place: f"{before}gamma.py\n"})
+            until(lambda: not defined(reader, "gamma"), place)
+            assert not reader.has("pkg/deep/gamma.py")
+            write(root, {place: before})
+            until(lambda: defined(reader, "gamma") == ["pkg/deep/gamma.py"], place)
+            assert defined(reader, "alpha") == ["alpha.py"]
 
 
 def test_a_rule_above_the_workspace_counts(tmp_path: Path, root: Path, reader: Reader) -> None:
@@ -218,37 +221,27 @@ def test_what_changed_while_nobody_looked(root: Path, reader: Reader) -> None:
         indexer.until("ready")
     write(root, {"alpha.py": python("alpha_two"), "new.py": python("new")})
     (root / "pkg/beta.py").unlink()
+    os.utime(root / "pkg/deep/gamma.py", ns=(1, 1))
     with indexing(root) as indexer:
         indexer.until("ready")
         assert (defined(reader, "alpha_two"), defined(reader, "new")) == (["alpha.py"], ["new.py"])
         assert (defined(reader, "alpha"), defined(reader, "beta")) == ([], [])
-        # Two that were new or other; those that were as before are not looked at.
-        assert indexer.said[-1]["total"] == 2
+        touched = reader.file("pkg/deep/gamma.py")
+        assert touched is not None and touched.mtime_ns == 1
+        assert defined(reader, "gamma") == ["pkg/deep/gamma.py"]
+        # What is new, other or touched; those that were as before are not looked at.
+        assert indexer.said[-1]["total"] == 3
 
 
-def test_a_touched_file_is_read_but_stays_as_it_is(root: Path, reader: Reader) -> None:
-    with indexing(root) as indexer:
-        indexer.until("ready")
-    os.utime(root / "alpha.py", ns=(1, 1))
-    with indexing(root) as indexer:
-        indexer.until("ready")
-    file = reader.file("alpha.py")
-    assert file is not None and file.mtime_ns == 1
-    assert defined(reader, "alpha") == ["alpha.py"]
-
-
-def test_an_indexer_leaves_with_its_client(indexer: Indexer) -> None:
-    children = psutil.Process(indexer.process.pid).children()
+def test_it_gives_way_to_everything_else_and_leaves_with_its_client(indexer: Indexer) -> None:
+    process = psutil.Process(indexer.process.pid)
+    children = process.children()
     assert children
+    assert {it.nice() for it in (process, *children)} <= {10, 19}
+    assert int(Path(f"/proc/{process.pid}/oom_score_adj").read_text()) > 0
     indexer.close()
     assert indexer.process.returncode == 0
     until(lambda: not any(it.is_running() for it in children))
-
-
-def test_it_gives_way_to_everything_else(indexer: Indexer) -> None:
-    process = psutil.Process(indexer.process.pid)
-    assert {it.nice() for it in (process, *process.children())} <= {10, 19}
-    assert int(Path(f"/proc/{process.pid}/oom_score_adj").read_text()) > 0
 
 
 def test_nothing_is_written_into_the_workspace(indexer: Indexer, root: Path, reader: Reader, home: Path) -> None:
@@ -421,10 +414,3 @@ def test_a_workspace_that_is_gone_keeps_its_index(indexer: Indexer, root: Path, 
     indexer.until("failed")
     assert "is not there" in indexer.said[-1]["notice"]
     assert defined(reader, "alpha") == ["alpha.py"]
-
-
-def test_the_status_lies_beside_the_index(indexer: Indexer, root: Path) -> None:
-    status = statuses.read(paths.index_dir(root))
-    assert status is not None
-    assert json.loads(statuses.encoded(status)) == indexer.said[-1]
-    assert status.process == indexer.process.pid

@@ -96,6 +96,7 @@ def test_names_that_hold_a_part_the_best_first(reader: Reader) -> None:
     assert [it.name for it in reader.named("total")] == ["total", "total", "Total"]
     assert [it.name for it in reader.named("_pri")] == ["net_price"]
     assert [it.name for it in reader.named("ca")] == ["Cart"]
+    assert [it.name for it in reader.named("t")] == ["TAX", "Total", "total", "total", "test_it"]
     assert [it.name for it in reader.named("test")] == ["test_it"]
     assert reader.named("") == reader.named('a"b') == reader.named("%") == []
 
