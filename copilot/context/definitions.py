@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from copilot.context.candidates import Candidate, Source
 from copilot.context.imported import Imported
 from copilot.context.near import UNNAMED, Name, Near, lines_with
-from copilot.context.shapes import TYPES, shape
-from copilot.context.view import DEFINITIONS, View
+from copilot.context.shapes import CHARACTERS, shape
+from copilot.context.view import DEFINITIONS, TYPES, View
 
 if TYPE_CHECKING:
     from copilot.index.reader import SymbolRow
@@ -24,6 +24,7 @@ _NEAR_CHARACTERS = 12_000
 _EACH = 2
 """Definitions that are shown of one name."""
 
+_FEW_CHARACTERS = 280
 _CALL, _BEGUN = 1.5, 1.6
 _CAMEL = re.compile(r"[A-Z][A-Za-z0-9_]*")
 _WITHOUT_IMPORT = frozenset({"go", "java", "c", "cpp", "cuda-cpp", "csharp", "ruby", "kotlin", "swift"})
@@ -52,7 +53,10 @@ def definitions(view: View, near: Near) -> Iterator[Candidate]:
         if len(wanted) >= NAMES:
             break
         if name.receiver or name.name not in own or name.name in view.imports.names:
-            wanted.setdefault((name.receiver, name.name), (name, 0.4 + 0.6 * name.weight))
+            weight = 0.3 + 0.6 * name.weight
+            if name.receiver and not name.called:
+                weight /= 2
+            wanted.setdefault((name.receiver, name.name), (name, weight))
     for name, weight in wanted.values():
         for found in current(meant(name, view, near), view, _EACH):
             yield from _candidates(found, weight, _where(name, near), view, bag)
@@ -84,6 +88,8 @@ def own_names(text: str) -> frozenset[str]:
 def meant(name: Name, view: View, near: Near) -> list[Found]:
     """The definitions that ``name`` may mean, most likely first."""
     imports = view.imports
+    if (name.name in imports.foreign and not name.receiver) or name.receiver in imports.foreign:
+        return []
     imported = imports.names.get(name.name) if not name.receiver else None
     if imported is not None:
         return _imported(imported, view)
@@ -179,7 +185,9 @@ def types_of(receiver: str, text: str, near: Near) -> frozenset[str]:
         found.update(_CAMEL.findall(match[1]))
     made = rf"\b{name}\s*(?::[^=\n]*)?:?=\s*(?:await\s+|new\s+|&)?([A-Za-z_][\w.:]*?)(?:::new|\.new|New)?\s*[({{<]"
     for match in re.finditer(made, text):
-        found.add(re.split(r"[.:]+", match[1])[-1])
+        # What a class makes of itself, as in `Table.grid()`, is mostly one.
+        parts = re.split(r"[.:]+", match[1])
+        found.add(next((part for part in reversed(parts) if part[:1].isupper()), parts[-1]))
     for match in re.finditer(rf"\b([A-Z]\w*)(?:<[^<>;\n]*>)?\s*[&*]*\s+{name}\s*[=;,)]", text):
         found.add(match[1])
     return frozenset(found)
@@ -206,9 +214,12 @@ def _begun(view: View, near: Near, bag: set[str]) -> Iterator[Candidate]:
 
 def _candidates(found: Found, weight: float, where: str, view: View, bag: set[str]) -> Iterator[Candidate]:
     row = found.row
-    shown = shape(row, view, bag)
+    reason = f"defines `{row.name}`, {where}"
+    if row.scope and weight < _CALL:
+        # With the others of its type, one of which may well be the next.
+        row = view.enclosing(row) or row
+    shown = shape(row, view, bag, CHARACTERS if weight >= _CALL else _FEW_CHARACTERS)
     if shown is not None:
-        reason = f"defines `{row.name}`, {where}"
         yield Candidate(row.path, *shown, Source.DEFINITION, found.certainty * weight, reason)
 
 

@@ -35,18 +35,15 @@ class Imported(NamedTuple):
 
 class Imports(NamedTuple):
     """``names``: as they are called here. ``everything``: files all of whose names can be used here. ``paths``: all
-    files that are imported from."""
+    files that are imported from. ``foreign``: names here of what is not in the workspace."""
 
     names: Mapping[str, Imported]
     everything: tuple[str, ...]
     paths: frozenset[str]
-
-    @property
-    def modules(self) -> "Mapping[str, Imported]":
-        return {here: it for here, it in self.names.items() if not it.name}
+    foreign: frozenset[str]
 
 
-NONE = Imports({}, (), frozenset())
+NONE = Imports({}, (), frozenset(), frozenset())
 
 
 def statements(text: str, lines: "Sequence[str]") -> str:
@@ -98,9 +95,13 @@ def imports_of(found: "Sequence[Import]", own_path: str, resolve: "Callable[[Imp
     names: dict[str, Imported] = {}
     everything: list[str] = []
     paths: set[str] = set()
+    foreign: set[str] = set()
     for statement in found:
         files = tuple(it for it in resolve(statement) if it != own_path)[:_MOST_FILES]
         if not files:
+            foreign.update(here for _, here in statement.names)
+            if not statement.names:
+                foreign.add(statement.module.partition(".")[0])
             continue
         paths.update(files)
         if not statement.names:
@@ -118,7 +119,7 @@ def imports_of(found: "Sequence[Import]", own_path: str, resolve: "Callable[[Imp
                 own = tuple(it for it in files if _stem(it) == name)
                 # A name that is a file is a module, and what its package itself defines comes second.
                 names[here] = Imported("" if own and own[0] == files[0] else name, own or files, statement.module)
-    return Imports(names, tuple(dict.fromkeys(everything)), frozenset(paths))
+    return Imports(names, tuple(dict.fromkeys(everything)), frozenset(paths), frozenset(foreign))
 
 
 def _stem(path: str) -> str:

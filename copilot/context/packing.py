@@ -14,8 +14,8 @@ from copilot.context.request import Snippet
 MOST = 12
 """Snippets in a prompt."""
 
-OVERHEAD = 40
-"""Characters that a snippet takes beside its text: the path, and the tokens that set it off."""
+OVERHEAD = 10
+"""Characters' worth of tokens that a snippet takes beside its path and its text."""
 
 LEAST_SCORE = 0.1
 """Below this a candidate is noise: room in the budget is no reason to show it."""

@@ -4,11 +4,12 @@ A small model needs to know how something is called, not how it works, and each 
 signature.
 """
 
+import re
 import textwrap
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from copilot.context.view import View
+from copilot.context.view import TYPES, View
 
 if TYPE_CHECKING:
     from copilot.index.reader import SymbolRow
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
 WHOLE_LINES = 8
 """A definition of so many lines is shown whole."""
 
-MEMBERS, CHARACTERS = 16, 600
+MEMBERS, CHARACTERS = 20, 500
 """Members of a type in its outline, and their length; those that are named near the caret come first."""
 
-TYPES = frozenset({"class", "interface", "struct", "enum", "trait", "type"})
 _CONSTRUCTORS = ("__init__", "__new__", "constructor", "new", "New", "initialize")
 _INDENT = "    "
+_LONG, _MOST_BRIEF = 72, 140
+_PYTHON = frozenset({"python", "starlark"})
+_AFTER_OPEN, _BEFORE_CLOSE = re.compile(r"([(\[{]) "), re.compile(r",? ([)\]}])")
 
 
 class Shape(NamedTuple):
@@ -35,24 +38,26 @@ class Shape(NamedTuple):
 def brief(row: "SymbolRow", view: View) -> Shape:
     """How it is called, and nothing else: of a type its header and its constructor."""
     if row.kind not in TYPES:
-        return Shape(row.first, row.last, _signature(row, doc=False))
+        return Shape(row.first, row.last, _shortened(_signature(row, doc=False)))
     made = next((it for it in members(row, view) if it.name in _CONSTRUCTORS), None)
     if made is None:
         return Shape(row.first, row.last, _begin(row, doc=False) if row.kind != "class" else _signature(row, doc=False))
-    text = f"{_begin(row, doc=False)}\n{textwrap.indent(_signature(made, doc=False), _INDENT)}"
+    text = f"{_begin(row, doc=False)}\n{textwrap.indent(_shortened(_signature(made, doc=False)), _INDENT)}"
     return Shape(row.first, row.last, text)
 
 
-def shape(row: "SymbolRow", view: View, near: Collection[str] = ()) -> Shape | None:
-    """``near``: names that the members of a type are chosen by. None where the file has yet to be read: shown in two
-    ways one after the other it would cost the prompt twice."""
-    found = _shape(row, view, near)
+def shape(row: "SymbolRow", view: View, near: Collection[str] = (), characters: int = CHARACTERS) -> Shape | None:
+    """``near``: names that the members of a type are chosen by, ``characters``: how much of them there may be.
+
+    None where the file has yet to be read: shown in two ways one after the other it would cost the prompt twice.
+    """
+    found = _shape(row, view, near, characters)
     return None if row.path in view.postponed and row.last - row.first < WHOLE_LINES else found
 
 
-def _shape(row: "SymbolRow", view: View, near: Collection[str]) -> Shape:
+def _shape(row: "SymbolRow", view: View, near: Collection[str], characters: int) -> Shape:
     if row.kind in TYPES:
-        text = _outline(row, view, near)
+        text = _outline(row, view, near, characters)
     elif row.last - row.first < WHOLE_LINES and (body := _body(row, view)):
         text = body
     else:
@@ -76,36 +81,49 @@ def outline_of(rows: Sequence["SymbolRow"]) -> str:
     return "\n".join(_signature(row, doc=False) for row in rows)
 
 
-def _outline(row: "SymbolRow", view: View, near: Collection[str]) -> str:
+def _outline(row: "SymbolRow", view: View, near: Collection[str], characters: int) -> str:
     inner = members(row, view)
     if row.last - row.first < WHOLE_LINES and (body := _body(row, view)):
         return body
     if not inner:
         return _begin(row)
-    public = [it for it in inner if not it.name.startswith("_") or it.name in _CONSTRUCTORS or it.name in near]
+    public = [it for it in inner if not it.name.startswith("__") or it.name in _CONSTRUCTORS or it.name in near]
     ranked = sorted(
-        public, key=lambda it: (it.name not in _CONSTRUCTORS, it.name not in near, it.kind == "class", it.first)
+        public,
+        key=lambda it: (
+            it.name not in _CONSTRUCTORS,
+            it.name not in near,
+            it.name[0] == "_",
+            -view.popularity(it.name),
+            it.first,
+        ),
     )
     kept: list[SymbolRow] = []
     size = 0
     for it in ranked[:MEMBERS]:
-        size += len(it.signature)
-        if kept and size > CHARACTERS:
+        size += len(_member(it, characters))
+        if kept and size > characters:
             break
         kept.append(it)
     kept.sort(key=lambda it: it.first)
     lines = [_begin(row)]
-    lines += [textwrap.indent(_signature(it, doc=False), _INDENT) for it in kept]
-    if row.language not in {"python", "starlark", "ruby"}:
+    lines += [textwrap.indent(_member(it, characters), _INDENT) for it in kept]
+    if row.language not in {*_PYTHON, "ruby"}:
         lines.append("}")
     return "\n".join(lines)
 
 
+def _member(row: "SymbolRow", characters: int) -> str:
+    """With all of its parameters where there is room for a few such."""
+    signature = _signature(row, doc=False)
+    return signature if len(signature) < characters // 2 else _shortened(signature)
+
+
 def _begin(row: "SymbolRow", *, doc: bool = True) -> str:
     """The header of a type, open for what follows."""
-    head = row.signature.rstrip().rstrip("{").rstrip()
-    if row.language in {"python", "starlark"}:
-        head = head.rstrip(":") + ":"
+    head = compact(row.signature, row.language)
+    if row.language in _PYTHON:
+        head += ":"
         return f'{head}\n{_INDENT}"""{row.doc}"""' if doc and row.doc and '"' not in row.doc else head
     if row.language == "ruby":
         return head
@@ -113,16 +131,67 @@ def _begin(row: "SymbolRow", *, doc: bool = True) -> str:
 
 
 def _signature(row: "SymbolRow", *, doc: bool = True) -> str:
-    head = row.signature.rstrip()
-    if row.language in {"python", "starlark"}:
+    head = compact(row.signature, row.language)
+    if row.language in _PYTHON:
         if row.kind not in {"function", "method", "class"}:
             return head
-        head = head.rstrip(":").rstrip()
         if doc and row.doc and '"""' not in row.doc:
             return f'{head}:\n{_INDENT}"""{row.doc}"""'
         return f"{head}: ..."
-    head = head.rstrip("{").rstrip()
     return f"// {row.doc}\n{head}" if doc and row.doc else head
+
+
+def compact(signature: str, language: str) -> str:
+    """On one line but for what stands above the name, such as decorators; a long one of Python without the types of
+    its parameters, which its names and defaults mostly tell."""
+    head = signature.rstrip().rstrip("{:" if language in _PYTHON else "{").rstrip()
+    if "\n" in head:
+        above, lines = [], head.split("\n")
+        while (
+            len(lines) > 1
+            and lines[0].startswith(("@", "#[", "//", "template"))
+            and lines[0].count("(") == lines[0].count(")")
+        ):
+            above.append(lines.pop(0))
+        joined = " ".join(line.strip() for line in lines)
+        joined = _AFTER_OPEN.sub(r"\1", _BEFORE_CLOSE.sub(r"\1", joined))
+        head = "\n".join([*above, joined])
+    if language in _PYTHON and len(head) > _LONG:
+        head = without_types(head)
+    return head
+
+
+def _shortened(signature: str) -> str:
+    """The first parameters of many."""
+    if len(signature) <= _MOST_BRIEF or "(" not in signature:
+        return signature
+    cut = signature.rfind(",", 0, _MOST_BRIEF)
+    return f"{signature[: cut + 1]} ...): ..." if cut > signature.find("(") else signature
+
+
+def without_types(signature: str) -> str:
+    """A Python signature without the annotations of its parameters; what it returns stays."""
+    start = signature.find("(", max(0, signature.find("def ")))
+    if start < 0:
+        return signature
+    kept, depth, skipping = [signature[: start + 1]], 0, False
+    for at in range(start + 1, len(signature)):
+        mark = signature[at]
+        if depth == 0:
+            if mark == ")":
+                return "".join(kept) + signature[at:]
+            if mark == ":":
+                skipping = True
+            elif mark == "=" and skipping:
+                skipping = False
+                kept.append("=")
+                continue
+            elif mark == ",":
+                skipping = False
+        depth += (mark in "([{") - (mark in ")]}")
+        if not skipping and not (mark == " " and kept[-1] == "="):
+            kept.append(mark)
+    return signature
 
 
 def _body(row: "SymbolRow", view: View) -> str:
@@ -137,6 +206,6 @@ def _header(row: "SymbolRow", view: View) -> str:
     outer, _, name = row.scope.rpartition(".")
     for it in view.symbols(row.path):
         if it.name == name and it.scope == outer and it.kind in TYPES:
-            head = it.signature.rstrip().rstrip("{:").rstrip()
-            return f"{head}:" if row.language in {"python", "starlark"} else f"{head} {{"
+            head = compact(it.signature, it.language)
+            return f"{head}:" if row.language in _PYTHON else f"{head} {{"
     return ""

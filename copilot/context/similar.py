@@ -8,7 +8,7 @@ from copilot.context.near import Near, words_in
 from copilot.context.view import Cache, View
 from copilot.context.view import Source as Text
 
-WINDOW, STEP = 20, 10
+WINDOW, STEP = 14, 7
 """Lines."""
 
 LEAST = 0.12
@@ -86,7 +86,7 @@ def similar(view: View, near: Near, cache: Cache) -> Iterator[Candidate]:
         left -= 1
         found = _best(_windows(source, hit.first - 1, min(hit.last, hit.first + _CHUNK)), near.bag)
         if found is not None:
-            yield _candidate(source, *found, Source.SIMILAR, 1.1)
+            yield _candidate(source, *found, Source.SIMILAR, 1.4)
 
 
 def in_buffers(view: View, near: Near, cache: Cache) -> Iterator[Candidate]:
@@ -95,7 +95,7 @@ def in_buffers(view: View, near: Near, cache: Cache) -> Iterator[Candidate]:
         source = view.source(buffer.path)
         found = None if source is None else best_window(source, near.bag, cache)
         if source is not None and found is not None:
-            yield _candidate(source, *found, Source.OPEN, 1.3)
+            yield _candidate(source, *found, Source.OPEN, 1.5)
 
 
 def _candidate(source: Text, window: Window, likeness: float, origin: Source, weight: float) -> Candidate:

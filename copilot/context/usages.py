@@ -5,11 +5,14 @@ from collections.abc import Iterator, Sequence
 
 from copilot.context.candidates import Candidate, Source
 from copilot.context.near import Near
-from copilot.context.shapes import TYPES, members
-from copilot.context.view import View
+from copilot.context.shapes import members
+from copilot.context.view import TYPES, View
 
 BEFORE, AFTER = 2, 3
 """Lines around a use."""
+
+MANY = 12
+"""A name that so many files use is not this one."""
 
 _FILES, _SIBLINGS = 3, 2
 _METHOD_LINES = 20
@@ -27,6 +30,8 @@ def callers(view: View, near: Near) -> Iterator[Candidate]:
 
 def _uses(name: str, score: float, reason: str, view: View) -> Iterator[Candidate]:
     rows = list(view.references(name))
+    if len(rows) >= MANY:
+        return
     own = view.question.path.rpartition("/")[0]
     rows.sort(key=lambda row: (row.path.rpartition("/")[0] != own, -row.count, row.path))
     called = re.compile(rf"\b{re.escape(name)}\s*\(")

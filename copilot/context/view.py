@@ -34,6 +34,9 @@ in the cache. What is left over comes with the next key."""
 DEFINITIONS = 20
 """Rows asked for; as many as that mean a name that says little."""
 
+TYPES = frozenset({"class", "interface", "struct", "enum", "trait", "type"})
+"""Kinds of symbols that have members."""
+
 _WEB = frozenset({"javascript", "javascriptreact", "typescript", "typescriptreact"})
 _C = frozenset({"c", "cpp", "cuda-cpp"})
 
@@ -208,6 +211,11 @@ class View:
         own, language = self.question.path, self.question.language
         return [row for row in rows if row.path != own and same_language(row.language, language)]
 
+    def enclosing(self, row: "SymbolRow") -> "SymbolRow | None":
+        """The type that a symbol is a member of."""
+        outer, _, name = row.scope.rpartition(".")
+        return next((it for it in self.named(row.path, name) if it.scope == outer and it.kind in TYPES), None)
+
     def current(self, row: "SymbolRow") -> "SymbolRow | None":
         """The definition as it is now; None where it is gone or may not be shown."""
         if not self.allowed(row.path):
@@ -222,6 +230,10 @@ class View:
         rows = self.reader.references(name, limit)
         own, language = self.question.path, self.question.language
         return [row for row in rows if row.path != own and same_language(row.language, language)]
+
+    def popularity(self, name: str) -> int:
+        """How many files use a name, as far as that is counted."""
+        return len(self.reader.references(name, DEFINITIONS))
 
     def search(self, words: Sequence[str], limit: int = 12) -> Sequence["ChunkHit"]:
         """Stretches of files that have these names, best first."""
