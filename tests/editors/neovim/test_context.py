@@ -213,7 +213,8 @@ def test_one_that_does_not_answer_holds_nothing_up(main: Path, host: FakeHost) -
 
 
 def test_settings_leave_files_out(main: Path, host: FakeHost) -> None:
-    (main.parent / "other.py").write_text(HELPER.replace("depth", "floors"))
+    (main.parent / "other.py").write_text(HELPER.replace("frobnicate", "multiply").replace("depth", "floors"))
+    main.write_text(MAIN.replace("\n\n", "\nfrom other import multiply\n", 1))
     with Neovim(main, options={"settings": {"exclude": ["helper.py"]}}) as nvim:
         nvim.ready()
         until_shown(nvim, host, "other.py", "floors: int")
