@@ -97,7 +97,10 @@ class InlineCompletions:
         suggestion = (params.id if params is not None else None) or self._last_shown
         completer = self._of(suggestion)
         trace = None if completer is None else completer.trace(suggestion)
-        return None if trace is None else explain(suggestion, trace, await self._counted(trace))
+        if trace is None:
+            return None
+        uri = next((uri for uri, other in self._completers.items() if other is completer), None)
+        return {"uri": uri, **explain(suggestion, trace, await self._counted(trace))}
 
     async def _counted(self, trace: Trace) -> PromptData | None:
         """The prompt as the model's own tokenizer has it; None where there is no host to ask."""

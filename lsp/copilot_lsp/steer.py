@@ -24,7 +24,7 @@ PREFIX = "slipstream.context."
 class SteerParams(Wire, frozen=True):
     """The one argument of each command. ``uri``: a document of the workspace that is meant. ``path``: of the file that
     it is about, below the workspace's folder; without it that document's own. ``range``: the lines to pin. ``text``:
-    the piece to ban, as ``slipstream/why`` gave it.
+    the piece to ban or to pin, as ``slipstream/why`` gave it; without it those lines of the open document.
     """
 
     uri: str
@@ -81,20 +81,29 @@ class Steer:
     def _pin(self, params: SteerParams, path: str) -> "Callable[[Steering], Steering]":
         from copilot.context.steering import Pin, head_of
 
-        document = self._server.documents.get(params.uri) if params.path is None else None
-        if document is None or params.range is None:
-            raise JsonRpcInvalidParams("Pinning needs the uri of an open document and a range in it.")
-        encoding = self._server.documents.encoding
-        (first, _), (last, column) = (document.split_at(it, encoding) for it in (params.range.start, params.range.end))
-        if column == 0 and last > first:
-            # A selection of whole lines ends at the start of the line below.
-            last -= 1
-        lines = document.lines[first : last + 1]
+        if params.range is None:
+            raise JsonRpcInvalidParams("Pinning needs a range.")
+        if params.text is not None:
+            first, last = params.range.start.line, params.range.end.line
+            lines: Sequence[str] = params.text.split("\n")
+        else:
+            document = self._server.documents.get(params.uri) if params.path is None else None
+            if document is None:
+                raise JsonRpcInvalidParams("Pinning needs the uri of an open document, or path, range and text.")
+            encoding = self._server.documents.encoding
+            ends = (document.split_at(it, encoding) for it in (params.range.start, params.range.end))
+            (first, _), (last, column) = ends
+            if column == 0 and last > first:
+                # A selection of whole lines ends at the start of the line below.
+                last -= 1
+            lines = document.lines[first : last + 1]
         blank = next((at for at, line in enumerate(lines) if line.strip()), None)
         if blank is None:
             raise JsonRpcInvalidParams("There is nothing in these lines.")
-        head = head_of("".join(lines))
-        return lambda it: it.with_pin(Pin(path=path, first=first + blank + 1, last=last + 1, head=head))
+        head = head_of("\n".join(lines))
+        return lambda it: it.with_pin(
+            Pin(path=path, first=first + blank + 1, last=max(first + blank, last) + 1, head=head)
+        )
 
     def _ban(self, params: SteerParams, path: str) -> "Callable[[Steering], Steering]":
         from copilot.context.steering import Ban, head_of

@@ -258,9 +258,29 @@ def test_a_pin_is_always_there_and_follows_its_text(editor: Client, host: FakeHo
     assert "pinned" in [it["source"] for it in part]
 
 
+def test_a_piece_that_was_shown_is_pinned_without_its_file_being_open(
+    editor: Client, host: FakeHost, root: Path
+) -> None:
+    typist = Typist(editor, host, root)
+    typist.until("the definition", has_helper)
+    typist.ask()
+    why = editor.result("slipstream/why", {})
+    assert why["uri"] == typist.uri
+    (part,) = [it for it in why["parts"] if it["origin"] == "helper.py"]
+    place = {"start": at(part["firstLine"] - 1, 0), "end": at(part["lastLine"] - 1, 0)}
+    answer = typist.command("pin", path="helper.py", range=place, text=part["text"])
+    head = "def frobnicate(table: str, *, depth: int = 3) -> list[int]"
+    assert answer["pins"] == [{"path": "helper.py", "first": 4, "last": 6, "head": head}]
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [("pin", {}), ("ban", {"path": "helper.py"}), ("ban", {"path": "helper.py", "text": " \n"})],
+    [
+        ("pin", {}),
+        ("pin", {"path": "helper.py", "range": {"start": at(0, 0), "end": at(1, 0)}}),
+        ("ban", {"path": "helper.py"}),
+        ("ban", {"path": "helper.py", "text": " \n"}),
+    ],
 )
 def test_what_lacks_something_is_refused(editor: Client, root: Path, name: str, arguments: Json) -> None:
     uri = file_uri(root / "main.py")
