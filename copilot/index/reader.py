@@ -343,22 +343,25 @@ class Reader:
         if time.monotonic() - self._counted > _COUNT_SECONDS:
             self._counts.clear()
             self._counted = time.monotonic()
-        for word in words:
-            if word not in self._counts:
-                # Counting stops where the word is too common to be ranked.
-                (count,) = database.execute(
-                    "SELECT count(*) FROM (SELECT 1 FROM chunk_words WHERE chunk_words MATCH ? LIMIT ?)",
-                    (f'"{word}"', _MOST_RANKED + 1),
-                ).fetchone()
-                self._counts[word] = count
+        counts = {word: self._counts.get(word, 0) for word in words}
+        for word in [it for it in counts if not counts[it]]:
+            # Counting stops where the word is too common to be ranked.
+            (counts[word],) = database.execute(
+                "SELECT count(*) FROM (SELECT 1 FROM chunk_words WHERE chunk_words MATCH ? LIMIT ?)",
+                (f'"{word}"', _MOST_RANKED + 1),
+            ).fetchone()
+            if counts[word]:
+                # A word that is nowhere yet may come with the next file.
+                self._counts[word] = counts[word]
+        known = [word for word in words if counts[word]]
         chosen: list[str] = []
         room = _MOST_RANKED
-        for word in sorted((it for it in words if self._counts[it]), key=lambda it: self._counts[it])[:_MOST_WORDS]:
-            room -= self._counts[word]
+        for word in sorted(known, key=lambda it: counts[it])[:_MOST_WORDS]:
+            room -= counts[word]
             if room < 0:
                 break
             chosen.append(word)
-        return chosen, [it for it in words if self._counts[it]]
+        return chosen, known
 
     def _texts(self, key: tuple[object, ...], query: str, values: tuple[object, ...]) -> list[str]:
         return self._list(key, lambda it: [row[0] for row in it.execute(query, values)])
