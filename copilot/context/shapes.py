@@ -88,16 +88,12 @@ def _outline(row: "SymbolRow", view: View, near: Collection[str], characters: in
     if not inner:
         return _begin(row)
     public = [it for it in inner if not it.name.startswith("__") or it.name in _CONSTRUCTORS or it.name in near]
-    ranked = sorted(
-        public,
-        key=lambda it: (
-            it.name not in _CONSTRUCTORS,
-            it.name not in near,
-            it.name[0] == "_",
-            -view.popularity(it.name),
-            it.first,
-        ),
-    )
+
+    def rank(it: "SymbolRow") -> tuple[bool, bool, bool, int, int]:
+        is_made, is_near = it.name in _CONSTRUCTORS, it.name in near
+        return not is_made, not is_near, it.name.startswith("_"), -view.popularity(it.name), it.first
+
+    ranked = sorted(public, key=rank)
     kept: list[SymbolRow] = []
     size = 0
     for it in ranked[:MEMBERS]:

@@ -38,7 +38,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     before: float
     after: float
     difference: Estimate
-    ratio: Estimate
+    ratio: Estimate | None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,7 +152,7 @@ def _quality(results: Sequence[Result]) -> Table:
                     f"{found.before:.3f}",
                     f"{found.after:.3f}",
                     _signed(found.difference),
-                    _interval(found.ratio, 2),
+                    _interval(found.ratio, 2) if found.ratio is not None else "",
                     end_section=metric is METRICS[-1],
                 )
     return table

@@ -88,7 +88,7 @@ def test_never_and_bans_hold_at_once_for_what_was_shown_too(desk: Desk) -> None:
 def test_a_pin_comes_before_all_that_is_found(desk: Desk) -> None:
     desk.write("notes.py", "a = 1\nb = 2\nc = 3\n" + "# more\n" * 40)
     desk.steering.change(desk.root, lambda it: it.with_pin(Pin(path="notes.py", first=1, last=2, head="b = 2")))
-    found = desk.gather(desk.document("helper.py", HELPER), characters=100)
+    found = desk.gather(desk.document("helper.py", HELPER), characters=60)
     assert [(it.path, it.start_line, it.end_line, it.text, it.source) for it in found] == [
         ("notes.py", 2, 3, "b = 2\nc = 3", "pinned")
     ]
