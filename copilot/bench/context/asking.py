@@ -64,8 +64,24 @@ def request_at(
 
 
 async def ask(host: Host, request: InfillRequest) -> Answered:
-    """Greedy. Raises :class:`SlipstreamError` when the host does not answer."""
-    body = InfillBody.asking(request, max_tokens=ANSWER_TOKENS, stop=("\n",))
+    """Greedy, one line. A model that begins with a line end is asked for what comes then, as the product shows it.
+
+    Raises :class:`SlipstreamError` when the host does not answer.
+    """
+    text, done = await _written(host, InfillBody.asking(request, max_tokens=ANSWER_TOKENS, stop=("\n",)))
+    if not text.strip():
+        more, _ = await _written(host, InfillBody.asking(request, max_tokens=ANSWER_TOKENS))
+        text = more.strip()
+    return Answered(
+        text=text.partition("\n")[0],
+        prompt_tokens=done.prompt_tokens,
+        reused_tokens=done.reused_tokens,
+        ttft_ms=done.ttft_ms or 0.0,
+        total_ms=done.total_ms,
+    )
+
+
+async def _written(host: Host, body: InfillBody) -> tuple[str, DoneData]:
     text, done = "", None
     async with host.infill(body) as stream:
         async for event in stream:
@@ -77,10 +93,4 @@ async def ask(host: Host, request: InfillRequest) -> Answered:
                 raise SlipstreamError(event.message, hint=event.hint, code=event.code)
     if done is None:
         raise SlipstreamError("The engine host ended an answer without saying why.", code="host_lost")
-    return Answered(
-        text=text.partition("\n")[0],
-        prompt_tokens=done.prompt_tokens,
-        reused_tokens=done.reused_tokens,
-        ttft_ms=done.ttft_ms or 0.0,
-        total_ms=done.total_ms,
-    )
+    return text, done
