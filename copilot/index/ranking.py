@@ -60,12 +60,9 @@ def ranked(edges: Iterable[Edge], wanted: Collection[str] = (), near: Collection
     An edge weighs the root of its count, so that a file which says a name a hundred times has no hundred votes; more
     the fewer files define that name; and less where the name is a common word, which mostly means something else.
     """
-    families: dict[str, str] = {}
-    used = []
-    for edge in edges:
-        user, definer = edge[0], edge[1]
-        if user != definer and _family(user, families) == _family(definer, families):
-            used.append(edge)
+    edges = list(edges)
+    family = {path: _family(path) for path in {path for edge in edges for path in edge[:2]}}
+    used = [edge for edge in edges if edge[0] != edge[1] and family[edge[0]] == family[edge[1]]]
     pairs = {(name, definer) for _user, definer, name, _count in used}
     definers = Counter(name for name, _definer in pairs)
     total = 1 + len({edge[0] for edge in used} | {definer for _name, definer in pairs})
@@ -98,13 +95,10 @@ def is_telling(name: str) -> bool:
     return name[:1].isupper() or _COMPOUND.search(name) is not None
 
 
-def _family(path: str, known: dict[str, str]) -> str:
+def _family(path: str) -> str:
     """Files of one language, or of those that use each other's definitions."""
-    found = known.get(path)
-    if found is None:
-        ending = path[path.rfind(".") + 1 :].lower()
-        found = known[path] = _FAMILIES.get(ending, ending)
-    return found
+    ending = path[path.rfind(".") + 1 :].lower()
+    return _FAMILIES.get(ending, ending)
 
 
 def pagerank(links: Mapping[str, Mapping[str, float]], favour: Mapping[str, float] | None = None) -> dict[str, float]:
