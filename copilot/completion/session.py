@@ -106,10 +106,11 @@ class Session:
             return []
         self._offers.fertile()
         if at_once:
-            actions = self._supersede() + self._asking.stop_all()
+            actions = self._asking.stop_all()
             self._offers.forget()
             self._timers.stop(Timer.READING)
-            return actions
+            # Who waits gets another answer, made of what may be shown.
+            return actions if self._waiting is None else actions + self._ask(self._waiting, now)
         if self._waiting is not None:
             return []
         if self._offers.of_kind(Kind.AHEAD):

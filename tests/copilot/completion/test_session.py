@@ -774,10 +774,14 @@ def test_what_was_made_of_banned_code_is_not_shown_again() -> None:
     assert desk.started[-1].body.snippets == (TWO,)
 
 
-def test_a_ban_stops_what_is_being_made_and_answers_who_waits() -> None:
+def test_a_ban_stops_what_is_being_made_and_who_waits_gets_another_answer() -> None:
     desk = Desk(FRESH)
     desk.do(desk.session.show([ONE], desk.now))
     desk.ask()
-    actions = desk.do(desk.session.show([], desk.now, at_once=True))
-    assert texts(actions) == [None]
+    desk.engine("one(")
+    desk.do(desk.session.show([], desk.now, at_once=True))
     assert desk.stopped == [desk.started[0].generation]
+    assert desk.started[1].body.snippets == ()
+    desk.engine("two()\n")
+    desk.end()
+    assert texts(desk.actions) == [["two()"]]
