@@ -165,7 +165,9 @@ export class Connection implements vscode.Disposable {
                 return null;
               }
               const configuration = vscode.workspace.getConfiguration(SECTION);
-              return explicit((name) => configuration.inspect(name));
+              const given = explicit((name) => configuration.inspect(name));
+              // Of a workspace that nobody trusts the model sees the open files only.
+              return vscode.workspace.isTrusted ? given : { ...given, index: false, snippetTokens: 0 };
             }),
         },
       },

@@ -85,6 +85,10 @@ export function activate(context: vscode.ExtensionContext): void {
         void vscode.commands.executeCommand("editor.action.inlineSuggest.hide");
       }
     }),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => {
+      // The server asks for the settings again, which say more now.
+      connection.notify("workspace/didChangeConfiguration", { settings: null });
+    }),
   );
   // Not awaited: a question to the user would hold up the window's start.
   lifecycle.start().catch((error: unknown) => {
