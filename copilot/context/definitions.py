@@ -108,7 +108,9 @@ def meant(name: Name, view: View, near: Near) -> list[Found]:
 def _imported(imported: Imported, view: View) -> list[Found]:
     if not imported.name:
         return []
-    found = [Found(row, 1.0) for path in imported.paths[:2] for row in view.named(path, imported.name) if not row.scope]
+    found = [
+        Found(row, 1.0) for path in imported.paths[:2] for row in _named(path, imported.name, view) if not row.scope
+    ]
     if found:
         return found[:1]
     # A package that passes on what its modules define.
@@ -118,14 +120,18 @@ def _imported(imported: Imported, view: View) -> list[Found]:
     return [Found(row, 0.9 if len(inside) == 1 else 0.6) for row in inside] or _alone(rows, 0.6)
 
 
+def _named(path: str, name: str, view: View) -> Sequence["SymbolRow"]:
+    return view.symbols(path).by_name.get(name, ())
+
+
 def _of_module(module: Imported, name: str, view: View) -> list[Found]:
     if not module.name:
-        return [Found(row, 1.0) for path in module.paths for row in view.named(path, name) if not row.scope][:1]
+        return [Found(row, 1.0) for path in module.paths for row in _named(path, name, view) if not row.scope][:1]
     # A class that was imported: a member of it.
     return [
         Found(row, 1.0)
         for path in {it.row.path: None for it in _imported(module, view)}
-        for row in view.named(path, name)
+        for row in _named(path, name, view)
         if row.scope.rpartition(".")[2] == module.name
     ][:1]
 

@@ -49,7 +49,7 @@ def _uses(name: str, text: str) -> int:
 def _module(here: str, imported: Imported, view: View, near: Near, score: float) -> Iterator[Candidate]:
     bag = {name.name for name in near.names}
     for path in imported.paths[:1]:
-        rows = [row for row in view.symbols(path) if not row.scope and not row.name.startswith("_")]
+        rows = [row for row in view.symbols(path).by_scope.get("", ()) if not row.name.startswith("_")]
         if not rows:
             continue
         begun = near.begun if near.receiver == here else ""

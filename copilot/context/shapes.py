@@ -7,6 +7,7 @@ signature.
 import re
 import textwrap
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from copilot.context.view import TYPES, View
@@ -73,7 +74,7 @@ def _shape(row: "SymbolRow", view: View, near: Collection[str], characters: int)
 def members(row: "SymbolRow", view: View) -> Sequence["SymbolRow"]:
     """What is defined directly inside."""
     scope = f"{row.scope}.{row.name}" if row.scope else row.name
-    return [it for it in view.symbols(row.path) if it.scope == scope and (row.first <= it.first or row.kind != "class")]
+    return view.symbols(row.path).by_scope.get(scope, ())
 
 
 def outline_of(rows: Sequence["SymbolRow"]) -> str:
@@ -137,6 +138,7 @@ def _signature(row: "SymbolRow", *, doc: bool = True) -> str:
     return f"// {row.doc}\n{head}" if doc and row.doc else head
 
 
+@lru_cache(maxsize=8192)
 def compact(signature: str, language: str) -> str:
     """On one line but for what stands above the name, such as decorators; a long one of Python without the types of
     its parameters, which its names and defaults mostly tell."""
@@ -199,9 +201,8 @@ def _body(row: "SymbolRow", view: View) -> str:
 
 def _header(row: "SymbolRow", view: View) -> str:
     """The line that opens the type which ``row`` is a member of."""
-    outer, _, name = row.scope.rpartition(".")
-    for it in view.symbols(row.path):
-        if it.name == name and it.scope == outer and it.kind in TYPES:
-            head = compact(it.signature, it.language)
-            return f"{head}:" if row.language in _PYTHON else f"{head} {{"
-    return ""
+    kind = view.enclosing(row)
+    if kind is None:
+        return ""
+    head = compact(kind.signature, kind.language)
+    return f"{head}:" if row.language in _PYTHON else f"{head} {{"

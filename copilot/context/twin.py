@@ -32,7 +32,7 @@ def twin(view: View, near: Near, cache: Cache) -> Iterator[Candidate]:
             reason = "the test of this file, where it is most like the code here"
             yield Candidate(path, first, last, text, Source.TWIN, _TEST, reason)
         return
-    rows = [row for row in view.symbols(path) if not row.scope and not row.name.startswith("_")]
+    rows = [row for row in view.symbols(path).by_scope.get("", ()) if not row.name.startswith("_")]
     ranked = sorted(rows, key=lambda row: (row.name not in bag, row.first))[:_SYMBOLS]
     if ranked:
         kept = sorted(ranked, key=lambda row: row.first)

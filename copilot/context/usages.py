@@ -72,7 +72,7 @@ def siblings(view: View, near: Near) -> Iterator[Candidate]:
     left = _SIBLINGS
     for base in bases[:2]:
         for row in view.references(base):
-            for kind in view.symbols(row.path):
+            for kind in view.symbols(row.path).rows:
                 if kind.kind not in TYPES or not re.search(rf"[(,:\s]{re.escape(base)}\b", kind.signature):
                     continue
                 for member in members(kind, view):

@@ -8,7 +8,7 @@ disk comes through the gate.
 import hashlib
 import os
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
@@ -30,6 +30,9 @@ V = TypeVar("V")
 READS, PARSES, RESOLVED = 2, 1, 6
 """Files that one question may read from disk, texts that it may parse, and imports that it may look for, beside what is
 in the cache. What is left over comes with the next key."""
+
+LARGEST = 200_000
+"""Bytes of a file that is read for a few lines of it."""
 
 DEFINITIONS = 20
 """Rows asked for; as many as that mean a name that says little."""
@@ -77,10 +80,12 @@ class Cache:
         self.sources: Kept[tuple[str, int, int], Source] = Kept(256)
         self.buffers: Kept[tuple[str, int, int], Source] = Kept(64)
         self.symbols: Kept[tuple[str, int, int], Symbols] = Kept(64)
+        self.indexed: Kept[tuple[str, bytes], Symbols] = Kept(512)
         self.digests: Kept[tuple[str, int, int], bytes] = Kept(64)
         self.statements: Kept[tuple[str, str], tuple[Import, ...]] = Kept(16)
         self.imports: Kept[tuple[str, int, str], Imports] = Kept(16)
         self.resolved: Kept[tuple[str, Import], tuple[int, tuple[str, ...]]] = Kept(1024)
+        self.popularity: Kept[str, int] = Kept(8192)
         self.windows: Kept[tuple[str, int, int], tuple[Window, ...]] = Kept(128)
 
 
@@ -97,7 +102,7 @@ class View:
         self._buffers = {it.path: it for it in question.buffers if it.path != question.path}
         self.postponed: set[str] = set()
         """Files that would have been read, had it not been too many."""
-        self._named: dict[str, dict[str, list[SymbolRow]]] = {}
+        self._symbols: dict[str, Symbols] = {}
         self.types: dict[str, frozenset[str]] = {}
         """What is known of the types of variables."""
         self._refused: dict[str, bool] = {}
@@ -145,6 +150,8 @@ class View:
         if self._reads <= 0:
             self.postponed.add(path)
             return None
+        if status[1] > LARGEST:
+            return None
         self._reads -= 1
         try:
             seen = self._gate.read(path)
@@ -185,20 +192,25 @@ class View:
 
     # Symbols
 
-    def symbols(self, path: str) -> Sequence["SymbolRow"]:
-        """In the order of lines."""
-        if path == self.question.path or not self.allowed(path):
-            return ()
-        return self.reader.symbols_of(path) if self.is_fresh(path) else self._parsed(path).rows
-
-    def named(self, path: str, name: str) -> Sequence["SymbolRow"]:
-        """Those of a file that have a name."""
-        known = self._named.get(path)
+    def symbols(self, path: str) -> "Symbols":
+        """Of another file, as it is now."""
+        known = self._symbols.get(path)
         if known is None:
-            known = self._named[path] = {}
-            for row in self.symbols(path):
-                known.setdefault(row.name, []).append(row)
-        return known.get(name, ())
+            known = self._symbols[path] = self._symbols_of(path)
+        return known
+
+    def _symbols_of(self, path: str) -> "Symbols":
+        if path == self.question.path or not self.allowed(path):
+            return NO_SYMBOLS
+        if not self.is_fresh(path):
+            return self._parsed(path)
+        row = self.reader.file(path)
+        if row is None:
+            return NO_SYMBOLS
+        known = self._cache.indexed.get((path, row.digest))
+        if known is None:
+            known = self._cache.indexed.put((path, row.digest), Symbols.of(self.reader.symbols_of(path)))
+        return known
 
     def definitions(self, name: str) -> Sequence["SymbolRow"]:
         """In other files of the same language, at most ``DEFINITIONS`` of them from the index.
@@ -214,7 +226,9 @@ class View:
     def enclosing(self, row: "SymbolRow") -> "SymbolRow | None":
         """The type that a symbol is a member of."""
         outer, _, name = row.scope.rpartition(".")
-        return next((it for it in self.named(row.path, name) if it.scope == outer and it.kind in TYPES), None)
+        return next(
+            (it for it in self.symbols(row.path).by_name.get(name, ()) if it.scope == outer and it.kind in TYPES), None
+        )
 
     def current(self, row: "SymbolRow") -> "SymbolRow | None":
         """The definition as it is now; None where it is gone or may not be shown."""
@@ -232,8 +246,11 @@ class View:
         return [row for row in rows if row.path != own and same_language(row.language, language)]
 
     def popularity(self, name: str) -> int:
-        """How many files use a name, as far as that is counted."""
-        return len(self.reader.references(name, DEFINITIONS))
+        """How many files use a name, as far as that is counted; roughly, it is not counted again."""
+        known = self._cache.popularity.get(name)
+        if known is None:
+            known = self._cache.popularity.put(name, len(self.reader.references(name, DEFINITIONS)))
+        return known
 
     def search(self, words: Sequence[str], limit: int = 12) -> Sequence["ChunkHit"]:
         """Stretches of files that have these names, best first."""
@@ -314,29 +331,37 @@ def same_language(one: str, other: str) -> bool:
 
 
 class Symbols(NamedTuple):
-    """Of a text, as the index would have them."""
+    """Of a file, in the order of lines, by their names, and by what they are members of."""
 
     rows: tuple["SymbolRow", ...]
-    by_name: Mapping[str, tuple["SymbolRow", ...]]
+    by_name: Mapping[str, Sequence["SymbolRow"]]
+    by_scope: Mapping[str, Sequence["SymbolRow"]]
+
+    @classmethod
+    def of(cls, rows: Iterable["SymbolRow"]) -> "Symbols":
+        ordered = tuple(rows)
+        by_name: dict[str, list[SymbolRow]] = {}
+        by_scope: dict[str, list[SymbolRow]] = {}
+        for row in ordered:
+            by_name.setdefault(row.name, []).append(row)
+            by_scope.setdefault(row.scope, []).append(row)
+        return cls(ordered, by_name, by_scope)
 
 
-NO_SYMBOLS = Symbols((), {})
+NO_SYMBOLS = Symbols((), {}, {})
 
 
 def symbols_of(source: Source) -> Symbols:
+    """As the index would have them."""
     from copilot.index.reader import SymbolRow
 
     outline = _outline(source.text, source.language)
     if outline is None:
         return NO_SYMBOLS
-    rows = tuple(
+    return Symbols.of(
         SymbolRow(source.path, source.language, it.name, it.kind, it.scope, it.first, it.last, it.signature, it.doc)
         for it in outline.symbols
     )
-    by_name: dict[str, tuple[SymbolRow, ...]] = {}
-    for row in rows:
-        by_name[row.name] = (*by_name.get(row.name, ()), row)
-    return Symbols(rows, by_name)
 
 
 def _key(path: str, text: str) -> tuple[str, int, int]:

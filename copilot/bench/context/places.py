@@ -157,7 +157,7 @@ def _is_cross(name: Name, imports: Imports, own: frozenset[str], view: View) -> 
         imported = imports.names.get(name.name)
         return imported is not None and bool(imported.name)
     module = imports.names.get(name.receiver)
-    if module is not None and any(row.name == name.name for path in module.paths for row in view.symbols(path)):
+    if module is not None and any(name.name in view.symbols(path).by_name for path in module.paths):
         return True
     if name.name in own or name.name in _BUILTIN_MEMBERS or name.name.startswith("__"):
         return False

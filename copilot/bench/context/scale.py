@@ -1,9 +1,11 @@
 """How long retrieval takes in a workspace of many files: copies of the packages that are installed here."""
 
+import contextlib
 import shutil
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -16,13 +18,13 @@ from copilot.index.parsed import Task, language_at
 from copilot.index.reader import Reader
 from copilot.index.store import Store
 from copilot.index.worker import looked_at
-from copilot.safety.gate import Gate
+from copilot.safety.gate import Gate, Refused
 
 PLACES, KEYS = 120, 8
 """Places that are asked about, and keys that are typed at each."""
 
 _BUFFERS, _REGIONS = 5, 6
-_LONGEST = 120_000
+_LONGEST, _SHORTEST = 120_000, 30
 
 
 class Times(NamedTuple):
@@ -82,15 +84,13 @@ def timed(retriever: Retriever, gate: Gate, paths: list[str], seed: int) -> Time
     """Someone goes from place to place, with a few documents open and a few edits behind, and types at each."""
     rng = Random(seed)  # noqa: S311 - no secret
     sources = [path for path in paths if language_at(path) == "python"]
-    buffers = tuple(_buffer(gate, path) for path in rng.sample(sources, _BUFFERS))
+    rng.shuffle(sources)
+    texts = _readable(gate, sources)
+    buffers = tuple(Buffer(path, "python", text) for path, text in islice(texts, _BUFFERS))
     regions = tuple(Region(path, 1, 20, at, True) for at, path in enumerate(rng.sample(sources, _REGIONS)))
     times = Times([], [])
-    while len(times.first) < PLACES:
-        path = rng.choice(sources)
-        text = gate.read(path).text
+    for path, text in islice(texts, PLACES):
         lines = text.split("\n")
-        if len(lines) < 30 or len(text) > _LONGEST:
-            continue
         line = rng.randrange(10, len(lines))
         for key in range(KEYS):
             typed = lines[line][: min(len(lines[line]), key + len(lines[line]) // 2)]
@@ -102,5 +102,10 @@ def timed(retriever: Retriever, gate: Gate, paths: list[str], seed: int) -> Time
     return times
 
 
-def _buffer(gate: Gate, path: str) -> Buffer:
-    return Buffer(path, "python", gate.read(path).text)
+def _readable(gate: Gate, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Path and text of those that people wrote, neither very short nor very long."""
+    for path in paths:
+        with contextlib.suppress(Refused):
+            text = gate.read(path).text
+            if text.count("\n") >= _SHORTEST and len(text) <= _LONGEST:
+                yield path, text
