@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from copilot.chat.attachments import Attachment, AttachmentKind
 from copilot.chat.mentioned import mentioned, without_mentions
-from copilot.chat.workspace import NEVER_CHOSEN, Symbol, Workspace
+from copilot.chat.workspace import Symbol, Workspace
+from copilot.context.rules import NEVER_CHOSEN
 from copilot.errors import SlipstreamError
 from copilot.index.repo_map import repo_map
 from copilot.index.search import Hit, Retriever, asked, search

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from copilot.chat.attachments import Attachment, AttachmentKind, text_digest
 from copilot.chat.staged import uncommitted_diff
-from copilot.context.rules import RULES_FILE
+from copilot.context.rules import NEVER_CHOSEN
 from copilot.errors import SlipstreamError
 from copilot.safety.gate import Gate, Refusal, Refused
 from copilot.syntax.grammar import LANGUAGES
@@ -27,9 +27,6 @@ MOST_FILES = 20_000
 _MOST_IN_FOLDER = 20
 _MOST_FOLDER_CHARACTERS = 60_000
 _NO_NAMES = frozenset({"json", "jsonc", "css"})
-
-# Rules are for whoever trusts them; ignore files name what is hidden.
-NEVER_CHOSEN = frozenset({RULES_FILE, ".copilotignore", ".gitignore"})
 
 Shown = Callable[[str], str | None]
 """The text of a path as an editor shows it, None where it doesn't."""

@@ -10,6 +10,7 @@ from copilot.context.candidates import Buffer, Candidate, Question, Source
 from copilot.context.packing import packed
 from copilot.context.request import Snippet
 from copilot.context.retrieval import Retriever
+from copilot.context.rules import NEVER_CHOSEN
 from copilot.context.snapshot import Snapshot
 from copilot.context.steering import Pin, Steering, SteeringFile, place_of
 from copilot.index.reader import Reader
@@ -50,7 +51,8 @@ class Gatherer:
             given=self._given(snapshot, buffers),
             now=snapshot.now,
         )
-        found = [it for it in self._retriever.candidates(question) if steering.allows(it.path, it.text)]
+        found = [it for it in self._retriever.candidates(question) if _may_be_chosen(it.path)]
+        found = [it for it in found if steering.allows(it.path, it.text)]
         found += self._pinned(steering, snapshot.path, buffers)
         kept = [it for it in snapshot.kept if steering.allows(it.path, it.text)]
         return packed(found, snapshot.characters, kept)
@@ -133,3 +135,7 @@ class Gatherer:
                 )
             )
         return tuple(found)
+
+
+def _may_be_chosen(path: str) -> bool:
+    return path.rpartition("/")[2] not in NEVER_CHOSEN

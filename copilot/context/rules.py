@@ -4,18 +4,16 @@ A workspace may come from anyone, and rules are words that a model follows. So t
 for byte, the one that its reader agreed to; that is kept in the user's own folder, by workspace and hash.
 """
 
-import contextlib
 import hashlib
 import os
 import re
-import tempfile
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from copilot import paths
+from copilot.config.kept import KeptByWorkspace
 from copilot.errors import SlipstreamError
 from copilot.safety.inside import LinkError, NotRegularError, open_file
 from copilot.safety.invisible import with_invisible_shown, without_invisible
@@ -23,6 +21,9 @@ from copilot.safety.secrets import masked
 from copilot.text.line_ends import to_newlines
 
 RULES_FILE = ".slipstream.md"
+NEVER_CHOSEN = frozenset({RULES_FILE, ".copilotignore", ".gitignore"})
+"""Files that no search puts into a prompt: what they say counts as rules or not at all."""
+
 MOST_BYTES = 16_384
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
@@ -96,23 +97,23 @@ def read_rules(root: Path) -> Rules | None:
     if not used:
         return None
     digest = hashlib.sha256(data).hexdigest()
-    said = _read().get(_key(root), _Said())
+    said = _kept().of(root)
     return Rules(shown, used, digest, invisible, said.trusted == digest, said.declined == digest)
 
 
 def trust(root: Path, digest: str) -> None:
     """Use rules of this content from here on. Raises :class:`SlipstreamError` ``not_kept``."""
-    _change(root, lambda said: _Said(trusted=digest))
+    _kept().change(root, lambda said: _Said(trusted=digest))
 
 
 def decline(root: Path, digest: str) -> None:
     """Do not ask about this content again; nothing else changes."""
-    _change(root, lambda said: msgspec.structs.replace(said, declined=digest))
+    _kept().change(root, lambda said: msgspec.structs.replace(said, declined=digest))
 
 
 def distrust(root: Path) -> None:
     """Use no rules of this workspace, and ask about none of the content that was trusted or asked about before."""
-    _change(root, lambda said: _Said(declined=said.trusted or said.declined))
+    _kept().change(root, lambda said: _Said(declined=said.trusted or said.declined))
 
 
 def trusted_rules(root: Path) -> str:
@@ -124,48 +125,9 @@ def trusted_rules(root: Path) -> str:
     return rules.used if rules is not None and rules.trusted else ""
 
 
-def _key(root: Path) -> str:
-    return str(root.resolve())
-
-
 def _not_read(why: str, hint: str = "") -> SlipstreamError:
     return SlipstreamError(f"{RULES_FILE} {why}, so it is not used.", hint=hint, code="rules_not_read")
 
 
-def _read() -> Mapping[str, _Said]:
-    """What cannot be read trusts nothing."""
-    try:
-        data = paths.trust_file().read_bytes()
-        return msgspec.json.decode(data, type=dict[str, _Said])
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return {}
-
-
-def _change(root: Path, how: Callable[[_Said], _Said]) -> None:
-    from filelock import FileLock, Timeout
-
-    path = paths.trust_file()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock", timeout=5):
-            every = dict(_read())
-            every[_key(root)] = how(every.get(_key(root), _Said()))
-            _write(path, {key: said for key, said in every.items() if said != _Said()})
-    except (OSError, Timeout) as error:
-        raise SlipstreamError(
-            f"This could not be kept in {path}: {error}", hint="Check that the folder can be written.", code="not_kept"
-        ) from error
-
-
-def _write(path: Path, every: Mapping[str, _Said]) -> None:
-    """In one step: a file that was half written would trust nothing any more."""
-    # As mkstemp makes it, nobody else reads it.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(every), indent=1))
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
+def _kept() -> KeptByWorkspace[_Said]:
+    return KeptByWorkspace(paths.trust_file(), _Said)

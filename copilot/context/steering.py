@@ -1,20 +1,14 @@
-"""What someone wants the model to see, or not to see, of a workspace: pins, bans, and files that are never shown.
+"""What someone wants the model to see, or not to see, of a workspace: pins, bans, and files that are never shown."""
 
-Kept in the user's own folder, by workspace; never in the workspace, whose files may come from anyone. Several editors
-and the window may write; whoever reads sees what was written last.
-"""
-
-import contextlib
-import os
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from copilot.errors import SlipstreamError
+from copilot import paths
+from copilot.config.kept import KeptByWorkspace
 
 MOST = 100
 """Entries of each kind in one workspace."""
@@ -114,64 +108,9 @@ def _begins(line: str, head: str) -> bool:
     return line.startswith(head) and not line[len(head) :][:1].isidentifier()
 
 
-class SteeringFile:
-    """The file of all workspaces. Reading it again costs a ``stat`` while nothing was written."""
+SteeringFile = KeptByWorkspace[Steering]
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stamp: tuple[int, int, int] | None = None
-        self._all: Mapping[str, Steering] = {}
 
-    def of(self, root: Path) -> Steering:
-        """What was said for ``root``; nothing where the file is not there or can't be read."""
-        return self._read().get(str(root), Steering())
-
-    def change(self, root: Path, how: Callable[[Steering], Steering]) -> Steering:
-        """Write ``how`` of what there is, and return it. Raises :class:`SlipstreamError` ``not_kept``."""
-        from filelock import FileLock, Timeout
-
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{self._path}.lock", timeout=5):
-                changed = how(self.of(root))
-                self._write({**self._read(), str(root): changed})
-        except (OSError, Timeout) as error:
-            raise SlipstreamError(
-                f"This could not be kept in {self._path}: {error}",
-                hint="Check that the folder can be written.",
-                code="not_kept",
-            ) from error
-        return changed
-
-    def _read(self) -> Mapping[str, Steering]:
-        try:
-            info = self._path.stat()
-        except OSError:
-            self._stamp, self._all = None, {}
-            return self._all
-        stamp = (info.st_ino, info.st_mtime_ns, info.st_size)
-        if stamp != self._stamp:
-            with contextlib.suppress(OSError):
-                data = self._path.read_bytes()
-                try:
-                    self._all = msgspec.json.decode(data, type=dict[str, Steering])
-                except (msgspec.DecodeError, UnicodeDecodeError):
-                    # Written by hand, or by a later version: put aside by the next change, not lost.
-                    with contextlib.suppress(OSError):
-                        self._path.replace(f"{self._path}.unreadable")
-                    self._all = {}
-                self._stamp = stamp
-        return self._all
-
-    def _write(self, every: Mapping[str, Steering]) -> None:
-        kept = {root: steering for root, steering in every.items() if steering != Steering()}
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(kept), indent=1))
-                file.flush()
-                os.fsync(handle)
-            Path(name).replace(self._path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
+def steering_file(path: Path | None = None) -> SteeringFile:
+    """What this user said of all workspaces; ``path``: in another file than the usual one."""
+    return KeptByWorkspace(path or paths.steering_file(), Steering)

@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from copilot import paths
 from copilot.chat.attachments import Attachment, AttachmentKind
 from copilot.chat.exchange import Now
 from copilot.chat.mentioned import mentioned
 from copilot.chat.retrieval import Attached, map_of
 from copilot.chat.retrieval import attached as attached_in_text
 from copilot.chat.workspace import Symbol, Workspace, texts_now
-from copilot.context.steering import SteeringFile
+from copilot.context.steering import steering_file
 from copilot.errors import SlipstreamError
 from copilot_desktop.mention import Mention
 
@@ -138,7 +137,7 @@ def texts(root: str, sources: Sequence[Attachment], exclude: Sequence[str] = ())
 
 def never_shown(root: Path) -> Callable[[str], bool]:
     """What the user wants no model to be shown of a workspace."""
-    return SteeringFile(paths.steering_file()).of(root).hides
+    return steering_file().of(root).hides
 
 
 def _same(one: Attachment, other: Attachment) -> bool:

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from copilot import paths
 from copilot.context.regions import Regions
 from copilot.context.request import Snippet
 from copilot.context.snapshot import Place, Snapshot
@@ -115,9 +114,9 @@ class Feed:
     @property
     def steering(self) -> "SteeringFile":
         if self._file is None:
-            from copilot.context.steering import SteeringFile
+            from copilot.context.steering import steering_file
 
-            self._file = SteeringFile(paths.steering_file())
+            self._file = steering_file()
         return self._file
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 from copilot.context.gathering import Gatherer
 from copilot.context.request import Snippet
 from copilot.context.snapshot import Place, Snapshot
-from copilot.context.steering import Ban, Pin, SteeringFile
+from copilot.context.steering import Ban, Pin, steering_file
 from copilot.safety.gate import Gate
 from copilot.text.document import Document
 
@@ -21,7 +21,7 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.root = folder / "project"
         self.root.mkdir()
-        self.steering = SteeringFile(folder / "context.json")
+        self.steering = steering_file(folder / "context.json")
         self.gatherer = Gatherer(Gate(self.root), self.steering)
 
     def write(self, path: str, text: str) -> None:
@@ -56,6 +56,10 @@ def test_a_name_is_found_in_an_open_document(desk: Desk) -> None:
     assert (snippet.path, snippet.text.split("\n")[0]) == ("helper.py", "def frobnicate(table: str) -> int:")
     assert snippet.source
     assert "frobnicate" in snippet.reason
+
+
+def test_rules_are_no_context(desk: Desk) -> None:
+    assert desk.gather(desk.document("deep/.slipstream.md", HELPER)) == ()
 
 
 def test_a_secret_in_it_is_masked(desk: Desk) -> None:

@@ -1,12 +1,8 @@
-"""What someone pins, bans and never wants to see: by itself, and in its file."""
-
-import stat
-from pathlib import Path
+"""What someone pins, bans and never wants to see."""
 
 import pytest
 
-from copilot.context.steering import MOST, Ban, Pin, Steering, SteeringFile, head_of, place_of
-from copilot.errors import SlipstreamError
+from copilot.context.steering import MOST, Ban, Pin, Steering, head_of, place_of
 
 PIN = Pin(path="src/a.py", first=3, last=5, head="def f()")
 BAN = Ban(path="src/a.py", head="def f()")
@@ -69,51 +65,3 @@ def test_the_first_line_that_says_something() -> None:
     assert head_of("  def f(a) -> int:\n") == "def f(a) -> int"
     assert head_of("func f() {\n") == "func f()"
     assert head_of(" \n") == ""
-
-
-# ---------------------------------------------------------------------------------------------------------- the file
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "context.json"
-
-
-def test_what_one_writes_another_sees(file: Path, tmp_path: Path) -> None:
-    one, other = SteeringFile(file), SteeringFile(file)
-    assert other.of(tmp_path) == Steering()
-    one.change(tmp_path, lambda it: it.with_pin(PIN))
-    assert other.of(tmp_path) == Steering(pins=(PIN,))
-    other.change(tmp_path, lambda it: it.with_never("lib"))
-    assert one.of(tmp_path) == Steering(pins=(PIN,), never=("lib",))
-
-
-def test_workspaces_have_nothing_to_do_with_each_other(file: Path, tmp_path: Path) -> None:
-    steering = SteeringFile(file)
-    steering.change(tmp_path / "a", lambda it: it.with_pin(PIN))
-    assert steering.of(tmp_path / "b") == Steering()
-
-
-def test_only_its_owner_reads_it_and_what_says_nothing_is_not_kept(file: Path, tmp_path: Path) -> None:
-    steering = SteeringFile(file)
-    steering.change(tmp_path, lambda it: it.with_pin(PIN))
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    steering.change(tmp_path, lambda it: Steering())
-    assert str(tmp_path) not in file.read_text(encoding="utf-8")
-
-
-def test_a_file_that_cannot_be_read_is_put_aside(file: Path, tmp_path: Path) -> None:
-    file.parent.mkdir()
-    file.write_text("{not json", encoding="utf-8")
-    steering = SteeringFile(file)
-    assert steering.of(tmp_path) == Steering()
-    steering.change(tmp_path, lambda it: it.with_pin(PIN))
-    assert SteeringFile(file).of(tmp_path) == Steering(pins=(PIN,))
-    assert (file.parent / "context.json.unreadable").read_text(encoding="utf-8") == "{not json"
-
-
-def test_where_it_cannot_be_written_one_is_told(tmp_path: Path) -> None:
-    (tmp_path / "state").write_text("a file where the folder should be", encoding="utf-8")
-    with pytest.raises(SlipstreamError) as caught:
-        SteeringFile(tmp_path / "state" / "context.json").change(tmp_path, lambda it: it.with_pin(PIN))
-    assert caught.value.code == "not_kept"
