@@ -29,6 +29,8 @@ class Retriever:
         self._reader = reader
         self._gate = gate
         self._cache = Cache()
+        self.unfinished = False
+        """The last question would have read more files than one may. The same again goes on where it ended."""
 
     def candidates(self, question: Question, off: frozenset[Source] = frozenset()) -> list[Candidate]:
         """Best first, of every source that is not in ``off``; one text of one place comes once."""
@@ -40,6 +42,7 @@ class Retriever:
         for source, retrieve in _retrievers(view, around, self._cache):
             if source not in off:
                 found += retrieve()
+        self.unfinished = bool(view.postponed)
         return _distinct(it for it in found if it.source not in off and _may_be_shown(it, view))
 
 

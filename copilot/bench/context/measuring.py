@@ -89,9 +89,9 @@ class Measuring:
         first = time.perf_counter()
         found = workspace.retriever.candidates(question)
         again = time.perf_counter()
-        # What is read from disk at once is limited, the rest comes with the next keys.
-        while (more := workspace.retriever.candidates(question)) != found:
-            found = more
+        # What is read from disk at once is limited, the rest comes with the next questions.
+        while workspace.retriever.unfinished:
+            found = workspace.retriever.candidates(question)
         shown = {NONE: (), ALL: self._packed(found)}
         if place.kind is not Kind.OWN:
             for source in self._sources:

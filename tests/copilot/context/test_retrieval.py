@@ -128,3 +128,13 @@ def test_a_caret_that_is_not_in_the_text_is_no_trouble(plant: Plant) -> None:
     tree = plant({"helper.py": HELPER})
     beyond = question("main.py", MAIN)._replace(line=99, column=99)
     assert tree.retriever.candidates(beyond)
+
+
+def test_what_is_read_with_one_question_is_limited_and_the_next_goes_on(plant: Plant) -> None:
+    files = {f"m{at}.py": f"def name_of_{at}(given):\n    return given + {at}\n" for at in range(6)}
+    tree = plant(files)
+    text = "".join(f"from m{at} import name_of_{at}\n" for at in range(6))
+    text += "\n" + "\n".join(f"name_of_{at}(1)" for at in range(6)) + "\n¦"
+    bodies = [len(about(tree.ask("main.py", text), "return given")) for _ in range(4)]
+    assert 0 < bodies[0] < bodies[-1] == 6
+    assert not tree.retriever.unfinished
