@@ -27,6 +27,11 @@ _EACH = 2
 _FEW_CHARACTERS = 280
 _CALL, _BEGUN = 1.5, 1.6
 _CAMEL = re.compile(r"[A-Z][A-Za-z0-9_]*")
+_DECLARED = re.compile(r"\b([A-Za-z_]\w*)\s*:\s*([^=,)\n]+)")
+_MADE = re.compile(
+    r"\b([A-Za-z_]\w*)\s*(?::[^=\n]*)?:?=\s*(?:await\s+|new\s+|&)?([A-Za-z_][\w.:]*?)(?:::new|\.new|New)?\s*[({<]"
+)
+_TYPED = re.compile(r"\b([A-Z]\w*)(?:<[^<>;\n]*>)?\s*[&*]*\s+([A-Za-z_]\w*)\s*[=;,)]")
 _WITHOUT_IMPORT = frozenset({"go", "java", "c", "cpp", "cuda-cpp", "csharp", "ruby", "kotlin", "swift"})
 _OWN = re.compile(
     r"\b(?:def|class|function|func|fn|struct|interface|trait|enum|type|const|let|var|macro_rules!)\s+"
@@ -184,18 +189,17 @@ def types_of(receiver: str, text: str, near: Near) -> frozenset[str]:
         return frozenset(base for scope in near.scopes if scope.is_type for base in (scope.name, *scope.bases))
     if not receiver or receiver == UNNAMED:
         return frozenset()
-    name = re.escape(receiver)
     found: set[str] = set()
     text = lines_with(receiver, text)
-    for match in re.finditer(rf"\b{name}\s*:\s*([^=,)\n]+)", text):
-        found.update(_CAMEL.findall(match[1]))
-    made = rf"\b{name}\s*(?::[^=\n]*)?:?=\s*(?:await\s+|new\s+|&)?([A-Za-z_][\w.:]*?)(?:::new|\.new|New)?\s*[({{<]"
-    for match in re.finditer(made, text):
-        # What a class makes of itself, as in `Table.grid()`, is mostly one.
-        parts = re.split(r"[.:]+", match[1])
-        found.add(next((part for part in reversed(parts) if part[:1].isupper()), parts[-1]))
-    for match in re.finditer(rf"\b([A-Z]\w*)(?:<[^<>;\n]*>)?\s*[&*]*\s+{name}\s*[=;,)]", text):
-        found.add(match[1])
+    for name, declared in _DECLARED.findall(text):
+        if name == receiver:
+            found.update(_CAMEL.findall(declared))
+    for name, made in _MADE.findall(text):
+        if name == receiver:
+            # What a class makes of itself, as in `Table.grid()`, is mostly one.
+            parts = re.split(r"[.:]+", made)
+            found.add(next((part for part in reversed(parts) if part[:1].isupper()), parts[-1]))
+    found.update(kind for kind, name in _TYPED.findall(text) if name == receiver)
     return frozenset(found)
 
 

@@ -51,7 +51,7 @@ class Gatherer:
             given=self._given(snapshot, buffers),
             now=snapshot.now,
         )
-        found = [it for it in self._retriever.candidates(question) if _may_be_chosen(it.path)]
+        found = [it for it in self._retriever.complete(question) if _may_be_chosen(it.path)]
         found = [it for it in found if steering.allows(it.path, it.text)]
         found += self._pinned(steering, snapshot.path, buffers)
         kept = [it for it in snapshot.kept if steering.allows(it.path, it.text)]

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from copilot.safety.gate import Gate
 
 
+_ROUNDS = 8
+
+
 class Retriever:
     """For one workspace and one thread."""
 
@@ -31,6 +34,15 @@ class Retriever:
         self._cache = Cache()
         self.unfinished = False
         """The last question would have read more files than one may. The same again goes on where it ended."""
+
+    def complete(self, question: Question, off: frozenset[Source] = frozenset()) -> list[Candidate]:
+        """As :meth:`candidates`, with all that it would read, however long that takes. For a thread of its own."""
+        found = self.candidates(question, off)
+        for _ in range(_ROUNDS):
+            if not self.unfinished:
+                break
+            found = self.candidates(question, off)
+        return found
 
     def candidates(self, question: Question, off: frozenset[Source] = frozenset()) -> list[Candidate]:
         """Best first, of every source that is not in ``off``; one text of one place comes once."""

@@ -31,7 +31,7 @@ READS, PARSES, RESOLVED = 2, 1, 6
 """Files that one question may read from disk, texts that it may parse, and imports that it may look for, beside what is
 in the cache. What is left over comes with the next key."""
 
-LARGEST = 200_000
+LARGEST = 100_000
 """Bytes of a file that is read for a few lines of it."""
 
 DEFINITIONS = 20
@@ -85,6 +85,7 @@ class Cache:
         self.statements: Kept[tuple[str, str], tuple[Import, ...]] = Kept(16)
         self.imports: Kept[tuple[str, int, str], Imports] = Kept(16)
         self.resolved: Kept[tuple[str, Import], tuple[int, tuple[str, ...]]] = Kept(1024)
+        self.unreadable: Kept[tuple[str, int, int], bool] = Kept(256)
         self.popularity: Kept[str, int] = Kept(8192)
         self.windows: Kept[tuple[str, int, int], tuple[Window, ...]] = Kept(128)
 
@@ -147,15 +148,16 @@ class View:
         known = self._cache.sources.get((path, *status))
         if known is not None:
             return known
+        if status[1] > LARGEST or self._cache.unreadable.get((path, *status)):
+            return None
         if self._reads <= 0:
             self.postponed.add(path)
-            return None
-        if status[1] > LARGEST:
             return None
         self._reads -= 1
         try:
             seen = self._gate.read(path)
         except (SlipstreamError, OSError):
+            self._cache.unreadable.put((path, *status), True)
             return None
         return self._cache.sources.put((path, *status), _source(path, language_of(PurePath(path)), seen.text))
 
@@ -269,6 +271,7 @@ class View:
         known = self._cache.symbols.get(key)
         if known is None:
             if self._parses <= 0:
+                self.postponed.add(path)
                 return NO_SYMBOLS
             self._parses -= 1
             known = self._cache.symbols.put(key, symbols_of(source))

@@ -89,13 +89,12 @@ class Measuring:
         first = time.perf_counter()
         found = workspace.retriever.candidates(question)
         again = time.perf_counter()
-        # What is read from disk at once is limited, the rest comes with the next questions.
-        while workspace.retriever.unfinished:
-            found = workspace.retriever.candidates(question)
+        # What is read from disk at once is limited.
+        found = workspace.retriever.complete(question)
         shown = {NONE: (), ALL: self._packed(found)}
         if place.kind is not Kind.OWN:
             for source in self._sources:
-                off = workspace.retriever.candidates(question, frozenset({source}))
+                off = workspace.retriever.complete(question, frozenset({source}))
                 shown[without(source)] = self._packed(off)
         outcomes: dict[str, Outcome] = {}
         # In turn, so that neither always finds the machine as the other left it.

@@ -138,3 +138,22 @@ def test_what_is_read_with_one_question_is_limited_and_the_next_goes_on(plant: P
     bodies = [len(about(tree.ask("main.py", text), "return given")) for _ in range(4)]
     assert 0 < bodies[0] < bodies[-1] == 6
     assert not tree.retriever.unfinished
+
+
+def test_all_of_it_at_once(plant: Plant) -> None:
+    files = {f"m{at}.py": f"def name_of_{at}(given):\n    return given + {at}\n" for at in range(6)}
+    tree = plant(files)
+    text = "".join(f"from m{at} import name_of_{at}\n" for at in range(6)) + "\n"
+    text += "\n".join(f"name_of_{at}(1)" for at in range(6)) + "\n¦"
+    assert len(about(tree.retriever.complete(question("main.py", text)), "return given")) == 6
+
+
+def test_a_file_that_can_not_be_read_does_not_stand_in_the_way(plant: Plant) -> None:
+    files = {f"m{at}.py": f"def name_of_{at}(given):\n    return given + {at}\n" for at in range(6)}
+    tree = plant(files)
+    for at in range(4):
+        (tree.root / f"m{at}.py").write_bytes(b"\0")
+    text = "".join(f"from m{at} import name_of_{at}\n" for at in range(6)) + "\n"
+    text += "\n".join(f"name_of_{at}(1)" for at in range(6)) + "\n¦"
+    assert len(about(tree.retriever.complete(question("main.py", text)), "return given")) == 2
+    assert not tree.retriever.unfinished
