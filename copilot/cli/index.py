@@ -145,7 +145,7 @@ def _rebuild(root: Path, args: argparse.Namespace) -> int:
             raise SlipstreamError(status.notice, hint="`slipstream index status` says more.", code="index_failed")
         if shows:
             print(f"\r  {status.done} of {status.total} files ", end="", file=sys.stderr, flush=True)
-        if state in {"ready", "polling"} and reader.meta("created") not in {before, None}:
+        if state in {"ready", "polling"} and status.created != before:
             break
     else:
         raise SlipstreamError("The process that makes the index ended.", hint="Try it again.", code="index_failed")

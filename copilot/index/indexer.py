@@ -10,7 +10,6 @@ import fcntl
 import os
 import select
 import sys
-import time
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +20,6 @@ from copilot.index.schema import MARKER
 from copilot.index.status import Status
 
 _WAIT_SECONDS = 0.3
-_SAY_SECONDS = 0.2
 
 
 def main() -> None:
@@ -38,7 +36,11 @@ def main() -> None:
             # Not before: one that waits may do so for hours, and should take no memory for it.
             from copilot.index.upkeep import Upkeep
 
-            Upkeep(root, folder, args.exclude, requests, Reports(folder)).run()
+            def report(status: Status) -> None:
+                statuses.write(folder, status)
+                say(status)
+
+            Upkeep(root, folder, args.exclude, requests, report).run()
 
 
 class Lines:
@@ -58,23 +60,6 @@ class Lines:
         self.over = not data
         *whole, self._rest = (self._rest + data).split(b"\n")
         return [os.fsdecode(line) for line in whole]
-
-
-class Reports:
-    """Says a status on stdout and in the folder's file, each state at once and progress a few times a second."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._state = ""
-        self._at = 0.0
-
-    def __call__(self, status: Status) -> None:
-        now = time.monotonic()
-        if status.state == self._state and now - self._at < _SAY_SECONDS:
-            return
-        self._state, self._at = status.state, now
-        statuses.write(self._folder, status)
-        say(status)
 
 
 def say(status: Status) -> None:

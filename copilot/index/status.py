@@ -13,7 +13,7 @@ class Status(NamedTuple):
     """``state``: ``waiting`` (another process writes), ``scanning``, ``ready``, ``polling`` (ready, but changes are
     only found by looking everywhere again), ``failed``. ``done`` of ``total`` files are looked at; ``files`` are in the
     index. ``notice``: a sentence for the user. ``process``: id of the one that writes. ``writer``: its state, where
-    another one waits and repeats what it says.
+    another one waits and repeats what it says. ``created``: of this very index, milliseconds since 1970.
     """
 
     state: str
@@ -23,6 +23,7 @@ class Status(NamedTuple):
     notice: str = ""
     process: int = 0
     writer: str = ""
+    created: int = 0
 
 
 def encoded(status: Status) -> str:

@@ -31,6 +31,7 @@ RULES = frozenset({".gitignore", ".copilotignore"})
 _STEP_SECONDS = 0.05
 _COMMIT_SECONDS = 1.0
 _LOOK_SECONDS = 0.5
+_SAY_SECONDS = 0.2
 _POLL_SECONDS = 10.0
 # A scan may take so large a share of the time where nothing tells of changes.
 _POLL_SHARE = 0.1
@@ -157,7 +158,9 @@ class _Work:
         self._rules = False
         self._committed = self._looked = time.monotonic()
         self._files = store.files()
+        self._created = int(str(store.meta("created")))
         self._said: Status | None = None
+        self._said_at = 0.0
         self._top = top_of(gate.root)
 
     def begin(self) -> None:
@@ -399,17 +402,16 @@ class _Work:
         busy = self._scan is not None or self._pool.scan_left > 0
         notice = ""
         if self.watch is None:
-            seconds = _POLL_SECONDS
-            notice = _NO_WATCH.format(seconds=seconds, why=self._why_polling)
+            notice = _NO_WATCH.format(seconds=_POLL_SECONDS, why=self._why_polling)
         state = "scanning" if busy else "ready" if self.watch is not None else "polling"
-        if (
-            self._said is not None
-            and state == self._said.state
-            and (self._done, self._total, self._files) == self._said[1:4]
-        ):
+        new = Status(state, self._done, self._total, self._files, notice, os.getpid(), created=self._created)
+        # Each state at once, numbers a few times a second.
+        now = time.monotonic()
+        soon = self._said is not None and state == self._said.state and now - self._said_at < _SAY_SECONDS
+        if new == self._said or soon:
             return
-        self._said = Status(state, self._done, self._total, self._files, notice, os.getpid())
-        self._report(self._said)
+        self._said, self._said_at = new, now
+        self._report(new)
 
 
 class _Bell:
