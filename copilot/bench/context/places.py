@@ -29,7 +29,7 @@ _COMMON_ELSEWHERE = 4
 _HEADER = re.compile(r"\s*(?:export\s+|default\s+|async\s+|pub\s+)*(?:def|class|function|func|fn|interface)\b")
 _WORDS = """
 then push map filter forEach length slice test exec indexOf includes get set has add delete call apply bind toString
-read write close open name value
+read write close open name value on once off emit error end pipe json text resolve reject catch finally next done
 """
 _BUILTIN_MEMBERS = frozenset(
     name for kind in (str, bytes, list, dict, set, tuple, int, float, type, object) for name in dir(kind)
