@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from copilot.bench.context.asking import DENSITY, Host, ask, request_at, without_gold
-from copilot.bench.context.places import Kind, Place
+from copilot.bench.context.places import Kind, Place, tells
 from copilot.bench.context.scoring import score
 from copilot.bench.context.workspace import Workspace
 from copilot.completion.framing import ModelFacts
@@ -79,9 +79,10 @@ class Measuring:
     async def run(self, workspace: Workspace, places: Sequence[Place]) -> AsyncIterator[Result]:
         for place in places:
             with workspace.without(place.path) as text:
-                yield await self._at(place, without_gold(text, place), workspace)
+                yield await self._at(place, text, workspace)
 
-    async def _at(self, place: Place, text: str, workspace: Workspace) -> Result:
+    async def _at(self, place: Place, whole: str, workspace: Workspace) -> Result:
+        text, line = without_gold(whole, place), whole.split("\n")[place.line]
         language = language_at(place.path)
         question = Question(place.path, language, text, place.line, place.column)
         started = time.perf_counter()
@@ -91,11 +92,11 @@ class Measuring:
         again = time.perf_counter()
         # What is read from disk at once is limited.
         found = workspace.retriever.complete(question)
-        shown = {NONE: (), ALL: self._packed(found)}
+        shown = {NONE: (), ALL: self._packed(found, line)}
         if place.kind is not Kind.OWN:
             for source in self._sources:
                 off = workspace.retriever.complete(question, frozenset({source}))
-                shown[without(source)] = self._packed(off)
+                shown[without(source)] = self._packed(off, line)
         outcomes: dict[str, Outcome] = {}
         # In turn, so that neither always finds the machine as the other left it.
         front = [NONE, ALL] if self._asked % 2 else [ALL, NONE]
@@ -117,8 +118,10 @@ class Measuring:
             again_ms=round((again - first) * 1000, 3),
         )
 
-    def _packed(self, found: Sequence[Candidate]) -> tuple[Snippet, ...]:
-        return self._packing(found, int(self._settings.snippet_tokens * DENSITY))
+    def _packed(self, found: Sequence[Candidate], line: str) -> tuple[Snippet, ...]:
+        """Without those that hold the very line that is asked for."""
+        fair = [it for it in found if not tells(it.text, line)]
+        return self._packing(fair, int(self._settings.snippet_tokens * DENSITY))
 
     async def _outcome(self, place: Place, text: str, language: str, snippets: tuple[Snippet, ...]) -> Outcome:
         answer = await ask(self._host, request_at(text, place, snippets, self._model, self._settings))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LINE_LENGTHS = range(12, 121)
 """Characters of a line that is asked for, without its indentation."""
 
-PER_FILE = 3
+PER_FILE = 1
 """Places of a kind that are taken from one file, so that no file decides."""
 
 _COMMON_ELSEWHERE = 4
@@ -59,6 +59,12 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     gold: str
     cross: tuple[str, ...] = ()
     seen: bool = False
+
+
+def tells(text: str, whole: str) -> bool:
+    """Whether the very line ``whole`` is in ``text``: another file has it too."""
+    wanted = whole.strip()
+    return any(line.strip() == wanted for line in text.split("\n"))
 
 
 def chosen(workspace: "Workspace", kinds: Mapping[Kind, int], seed: int) -> list[Place]:
@@ -160,6 +166,8 @@ def _is_cross(name: Name, imports: Imports, own: frozenset[str], view: View) -> 
     if module is not None and any(name.name in view.symbols(path).by_name for path in module.paths):
         return True
     if name.name in own or name.name in _BUILTIN_MEMBERS or name.name.startswith("__"):
+        return False
+    if name.receiver in imports.foreign:
         return False
     rows = [row for row in view.definitions(name.name) if row.scope]
     return 0 < len(rows) <= _COMMON_ELSEWHERE

@@ -36,6 +36,11 @@ class Workspace:
         self.reader.close()
         self._store.close()
 
+    def add(self, path: str) -> None:
+        """Index a file that was put there."""
+        self._write(path)
+        self._store.commit()
+
     @contextlib.contextmanager
     def without(self, path: str) -> Iterator[str]:
         """The text of a file, while it is neither on the disk nor in the index. Raises ``Refused``."""

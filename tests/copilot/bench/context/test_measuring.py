@@ -9,7 +9,7 @@ from copilot.bench.context.report import examples, groups, retrieval, summaries,
 from copilot.bench.context.workspace import Workspace
 from copilot.completion.framing import ModelFacts
 from copilot.config.settings import CompletionSettings
-from copilot.context.candidates import Source
+from copilot.context.candidates import Question, Source
 from tests.copilot.bench.quality.script import Script
 
 MODEL = ModelFacts({"fresh_line": "spm", "line_end": "psm", "no_suffix": "prefix", "mid_line": "psm"})
@@ -70,9 +70,25 @@ async def test_a_report_of_everything(workspace: Workspace) -> None:
     assert "without definition" in text
     assert groups(results)[0][0] == "other files"
     found = {(it.group, it.metric): it for it in summaries(results) if it.first == NONE}
-    assert found["other files", "cross-file names"].n == 2
+    assert found["other files", "cross-file names"].n == 1
     assert set(retrieval(results)) == {"first p50", "first p99", "again p50", "again p99"}
     assert any("Square" in line for line in examples(results, 1))
+
+
+async def test_a_snippet_that_holds_the_very_line_is_left_out(workspace: Workspace) -> None:
+    path, line = "shop/other.py", "shape = Square(side, filled=True)"
+    same = f"from shop.shapes import Square\n\n\ndef painted(side):\n    {line}\n    return shape\n"
+    (workspace.root / path).write_text(same)
+    workspace.add(path)
+    places = (it for seed in range(20) for it in chosen(workspace, {Kind.LINE: 9}, seed))
+    place = next(it for it in places if it.path == "shop/page.py" and it.gold == line)
+    with workspace.without(place.path) as text:
+        question = Question(place.path, "python", without_gold(text, place), place.line, place.column)
+        assert [it for it in workspace.retriever.complete(question) if line in it.text]
+    measuring = Measuring(Script(["x\n"]), model=MODEL, settings=CompletionSettings())
+    (result,) = [it async for it in measuring.run(workspace, [place])]
+    assert result.snippets
+    assert not [it for it in result.snippets if line in it.text]
 
 
 def test_the_line_is_missing_from_the_document(workspace: Workspace) -> None:

@@ -1,6 +1,6 @@
 """Where a name of another file is used, and where only the file's own are."""
 
-from copilot.bench.context.places import Kind, Place, chosen, places
+from copilot.bench.context.places import Kind, Place, chosen, places, tells
 from copilot.bench.context.workspace import Workspace
 
 
@@ -55,6 +55,11 @@ def test_the_seed_chooses(workspace: Workspace) -> None:
     assert [place.kind for place in found] == [Kind.LINE, Kind.OWN]
     assert chosen(workspace, wanted, 0) == found
     assert len({chosen(workspace, {Kind.LINE: 1}, seed)[0].gold for seed in range(12)}) == 2
+
+
+def test_the_very_line_in_another_file_tells_all() -> None:
+    assert tells("a\n  x = f(1)\nb", "\tx = f(1) ")
+    assert not tells("y = g(x = f(1))", "x = f(1)")
 
 
 def test_one_line_is_asked_about_once(workspace: Workspace) -> None:
