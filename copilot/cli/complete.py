@@ -123,7 +123,7 @@ async def _complete(
         if raw:
             stats, shown = await _stream_raw(client, spot, path, settings)
         else:
-            model = ModelFacts(status.order, status.prefill_tokens_per_second)
+            model = ModelFacts(status.order, status.prefill_tokens_per_second, status.snippets)
             once = await complete_once(
                 client,
                 spot,

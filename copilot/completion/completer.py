@@ -103,9 +103,12 @@ class Completer:
         self._settings = settings
 
     def show(self, snippets: Sequence[Snippet], *, at_once: bool = False) -> None:
-        """What of other files the model should see. ``at_once``: someone said so, and what was made of anything else is
-        shown no more."""
+        """What of other files the model should see. ``at_once``: someone said so."""
         self._do(self._session.show(snippets, self._now(), at_once=at_once))
+
+    def withdraw(self, allowed: Callable[[Snippet], bool]) -> None:
+        """The model must not see what is not ``allowed``, and nobody what was made of it."""
+        self._do(self._session.withdraw(allowed, self._now()))
 
     def edited(self, document: Document, changes: Sequence[Change] = (), spot: Spot | None = None) -> None:
         """The document changed; ``spot``: where the caret probably is now."""

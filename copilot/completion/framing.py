@@ -6,7 +6,7 @@ are warm, what a new one costs, and says what it gave up for the user's budget; 
 as soon as nobody types.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from copilot.completion.speed import Speed
@@ -53,10 +53,11 @@ _LEAST = 0.2
 class ModelFacts(NamedTuple):
     """How the loaded model wants to be asked. ``order``: place of the caret, or ``no_suffix``, to layout; empty while
     that is not known, and the host then chooses the layout by the place. ``prefill``: tokens a second, where the
-    engine measured that when it loaded the model."""
+    engine measured that when it loaded the model. ``snippets``: whether it can be shown code of other files."""
 
     order: Mapping[str, str]
     prefill: float = 0.0
+    snippets: bool = True
 
     def layout(self, place: CaretPlace, suffix: str) -> str:
         return self.order.get(place if suffix.strip() else "no_suffix", UNKNOWN)
@@ -83,28 +84,47 @@ class Framing:
         self._best: dict[str, Frame] = {}
         self._near: dict[str, Frame] = {}
         self._warm: list[str] = []
-        self._snippets: tuple[Snippet, ...] = ()
+        self._given: tuple[Snippet, ...] = ()
+        self._shown: dict[tuple[str, str], Snippet] = {}
+        """All that a prompt may have had, by path and text."""
 
     def show(self, snippets: Sequence[Snippet], *, at_once: bool = False) -> bool:
-        """What of other files the model should see from now on; whether that is new.
+        """What of other files the model should see from now on; whether the prompt is another for it.
 
         It comes into the prompt when that is cheap or nobody waits. ``at_once``: with the next prompt, whatever it
-        costs, and no prompt has anything else.
+        costs.
         """
-        if tuple(snippets) == self._snippets:
+        # Why they are there may have changed, and how well they fit: that is no other prompt.
+        same = front_of(snippets) == front_of(self._given)
+        self._given = tuple(snippets)
+        if same:
             return False
-        self._snippets = tuple(snippets)
+        self._shown |= {(it.path, it.text): it for it in self._given}
         if at_once:
             self._best = {layout: self._with_snippets(frame) for layout, frame in self._best.items()}
             self._near = {layout: frame._replace(snippets=()) for layout, frame in self._near.items()}
         return True
+
+    def withdraw(self, allowed: Callable[[Snippet], bool]) -> bool:
+        """No prompt has anything from now on that is not ``allowed``; whether one may have had."""
+        gone = [key for key, snippet in self._shown.items() if not allowed(snippet)]
+        for key in gone:
+            del self._shown[key]
+
+        def left(snippets: Sequence[Snippet]) -> tuple[Snippet, ...]:
+            return tuple(it for it in snippets if (it.path, it.text) in self._shown)
+
+        self._given = left(self._given)
+        self._best = {layout: frame._replace(snippets=left(frame.snippets)) for layout, frame in self._best.items()}
+        self._near = {layout: frame._replace(snippets=left(frame.snippets)) for layout, frame in self._near.items()}
+        return bool(gone)
 
     def plan(self, spot: Spot, place: CaretPlace, budget: float, *, path: str | None = None) -> Prompt:
         """The prompt to send now for a first line within ``budget`` seconds, or the one that comes nearest to it."""
         best = self._best_frame(spot, place)
         whole = self._prompt(best, spot, path, place)
         affordable = max(_SLIGHT_TOKENS, self._speed.affordable(budget))
-        if best.snippets != self._snippets:
+        if front_of(best.snippets) != front_of(self._snippets):
             newer = self._prompt(self._with_snippets(best), spot, path, place)
             # Where the old prompt is as cold there is nothing to lose.
             if newer.new_tokens <= max(affordable * _SNIPPETS_SHARE, whole.new_tokens):
@@ -135,7 +155,7 @@ class Framing:
     def ahead(self, spot: Spot, place: CaretPlace, *, path: str | None = None) -> Prompt:
         """The best prompt for ``spot``, to be prefilled while nobody waits."""
         best = self._best_frame(spot, place)
-        if best.snippets != self._snippets:
+        if front_of(best.snippets) != front_of(self._snippets):
             best = self._take_snippets(best)
         return self._prompt(best, spot, path, place)
 
@@ -194,6 +214,11 @@ class Framing:
                 suffix_characters=int(suffix_tokens * self._speed.density),
             )._replace(snippets=self._snippets)
         return known
+
+    @property
+    def _snippets(self) -> tuple[Snippet, ...]:
+        """Nothing where the model's family has no form for them: the host would leave them out."""
+        return self._given if self._model.snippets else ()
 
     def _with_snippets(self, frame: Frame) -> Frame:
         return frame._replace(snippets=self._snippets)

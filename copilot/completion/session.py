@@ -5,7 +5,7 @@ when ``next_wake`` has come. What it is about: a generation is kept for as long 
 Cancelling at every key shows nothing at all once an answer takes longer than the gap between two keys.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from copilot.completion.actions import Action, Answer, Grow, Note, Stop
@@ -100,17 +100,12 @@ class Session:
         self._asking.configure(settings, model)
 
     def show(self, snippets: Sequence[Snippet], now: float, *, at_once: bool = False) -> list[Action]:
-        """What of other files the model should see. ``at_once``: someone said so; nothing that was made of anything
-        else is shown any more."""
+        """What of other files the model should see. ``at_once``: someone said so."""
         if not self._asking.framing.show(snippets, at_once=at_once):
             return []
         self._offers.fertile()
         if at_once:
-            actions = self._asking.stop_all()
-            self._offers.forget()
-            self._timers.stop(Timer.READING)
-            # Who waits gets another answer, made of what may be shown.
-            return actions if self._waiting is None else actions + self._ask(self._waiting, now)
+            return self._begin_anew(now)
         if self._waiting is not None:
             return []
         if self._offers.of_kind(Kind.AHEAD):
@@ -119,6 +114,10 @@ class Session:
         if self._spot is not None:
             self._timers.start_unless_started(Timer.IDLE, now + IDLE / 2)
         return []
+
+    def withdraw(self, allowed: Callable[[Snippet], bool], now: float) -> list[Action]:
+        """What is not ``allowed`` must not be shown to the model any more, nor what was made of it to anyone."""
+        return self._begin_anew(now) if self._asking.framing.withdraw(allowed) else []
 
     def restarted(self) -> None:
         """The engine was started anew: nothing is warm."""
@@ -441,6 +440,13 @@ class Session:
                 self._pace.accepted()
             notes.append(Note(moment))
         return notes
+
+    def _begin_anew(self, now: float) -> list[Action]:
+        """Nothing that was made or is being made counts any more; who waits gets another answer."""
+        actions = self._asking.stop_all()
+        self._offers.forget()
+        self._timers.stop(Timer.READING)
+        return actions if self._waiting is None else actions + self._ask(self._waiting, now)
 
     def _go_to(self, spot: Spot, path: str | None, *, typed: bool = False) -> None:
         """The caret is at ``spot``. Its place, and with it the order of the prompt, is that of where typing began: a

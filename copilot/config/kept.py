@@ -5,8 +5,11 @@ sees what was written last.
 """
 
 import contextlib
+import logging
 import os
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -16,6 +19,8 @@ import msgspec
 from copilot.errors import SlipstreamError
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+_LOG = logging.getLogger(__name__)
 
 _BUSY_SECONDS = 5
 
@@ -31,6 +36,7 @@ class KeptByWorkspace(Generic[T]):
         self._kind = kind
         self._stamp: tuple[int, int, int] | None = None
         self._all: Mapping[str, T] = {}
+        self._lock = threading.Lock()
 
     def of(self, root: Path) -> T:
         """What was said of the workspace in ``root``; nothing where the file is not there or can't be read."""
@@ -43,8 +49,9 @@ class KeptByWorkspace(Generic[T]):
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{self._path}.lock", timeout=_BUSY_SECONDS):
-                changed = how(self.of(root))
-                self._write({**self._read(), str(root.resolve()): changed})
+                every, key = self._read(to_write=True), str(root.resolve())
+                changed = how(every.get(key, self._kind()))
+                self._write({**every, key: changed})
         except (OSError, Timeout) as error:
             raise SlipstreamError(
                 f"This could not be kept in {self._path}: {error}",
@@ -53,25 +60,34 @@ class KeptByWorkspace(Generic[T]):
             ) from error
         return changed
 
-    def _read(self) -> Mapping[str, T]:
-        try:
-            info = self._path.stat()
-            stamp = (info.st_ino, info.st_mtime_ns, info.st_size)
-            if stamp == self._stamp:
+    def _read(self, *, to_write: bool = False) -> Mapping[str, T]:
+        """What was last known where the file can't be read now; ``to_write``: raises ``OSError`` then."""
+        with self._lock:
+            try:
+                info = self._path.stat()
+                stamp = (info.st_ino, info.st_mtime_ns, info.st_size)
+                data = self._path.read_bytes() if stamp != self._stamp else None
+            except FileNotFoundError:
+                self._stamp, self._all = None, {}
                 return self._all
-            data = self._path.read_bytes()
-        except OSError:
-            self._stamp, self._all = None, {}
+            except OSError:
+                if to_write:
+                    raise
+                return self._all
+            if data is not None:
+                try:
+                    self._all = msgspec.json.decode(data, type=dict[str, self._kind])  # type: ignore[name-defined]
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    self._put_aside()
+                self._stamp = stamp
             return self._all
-        try:
-            self._all = msgspec.json.decode(data, type=dict[str, self._kind])  # type: ignore[name-defined]
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            # Written by hand, or by a later version: kept beside the next one, not lost.
-            with contextlib.suppress(OSError):
-                self._path.replace(f"{self._path}.unreadable")
-            self._all = {}
-        self._stamp = stamp
-        return self._all
+
+    def _put_aside(self) -> None:
+        """Written by hand, or by a later version: kept beside the next one, not lost. What was known goes on."""
+        aside = Path(f"{self._path}.unreadable-{time.time_ns()}")
+        with contextlib.suppress(OSError):
+            self._path.replace(aside)
+            _LOG.warning("%s can't be read; it was put aside as %s", self._path, aside.name)
 
     def _write(self, every: Mapping[str, T]) -> None:
         """In one step: of a file that was half written nothing would be left."""
@@ -82,6 +98,7 @@ class KeptByWorkspace(Generic[T]):
             with os.fdopen(handle, "wb") as file:
                 file.write(msgspec.json.format(msgspec.json.encode(kept), indent=1))
             Path(name).replace(self._path)
+            self._all = kept
         except BaseException:
             with contextlib.suppress(OSError):
                 Path(name).unlink()

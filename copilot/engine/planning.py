@@ -257,12 +257,15 @@ def _snippet_parts(request: InfillRequest, family: Family, limits: PromptLimits)
     """Snippets in the family's own format. A family without one gets none: an invented format costs quality."""
     if not request.snippets or not family.snippet or limits.snippet_tokens <= 0:
         return []
-    sizes = [len(snippet.path) + len(snippet.text) for snippet in request.snippets]
     parts: list[Part] = []
-    for snippet, size in zip(request.snippets, sizes, strict=True):
-        # Each its share by length: who packed them counted characters.
-        limit = max(1, limits.snippet_tokens * size // max(1, sum(sizes)))
-        parts += _joined(_fill(family.snippet, {"path": snippet.path, "text": snippet.text}), "snippet", limit)
+    room = limits.snippet_tokens * CHARS_PER_TOKEN
+    for snippet in request.snippets:
+        # Who packed them counted characters: whole ones, so that none ends in the middle of a line and moves the rest.
+        room -= len(snippet.path) + len(snippet.text)
+        if room < 0 and parts:
+            break
+        filled = _fill(family.snippet, {"path": snippet.path, "text": snippet.text})
+        parts += _joined(filled, "snippet", limits.snippet_tokens)
     if request.path is not None or not any(piece.kind is Kind.SLOT for piece in family.file):
         parts += _joined(_fill(family.file, {"path": request.path or ""}), "file")
     return parts

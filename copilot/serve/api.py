@@ -158,6 +158,8 @@ class HostStatus(msgspec.Struct, frozen=True, kw_only=True):
     generated_tokens: int = 0
     context_tokens: int = 0
     """Tokens that one request may have, prompt and answer together."""
+    snippets: bool = True
+    """Whether the model's family has a form for code of other files; else ``InfillBody.snippets`` is left out."""
     layouts: tuple[str, ...] = ()
     """The orders of a prompt that ``InfillBody.layout`` may name."""
     order: dict[str, str] = {}

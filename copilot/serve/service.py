@@ -250,6 +250,7 @@ class Service:
             reused_tokens=engine.totals.reused_tokens if engine else 0,
             generated_tokens=engine.totals.generated_tokens if engine else 0,
             context_tokens=engine.model.context_length if engine else 0,
+            snippets=bool(loaded.family.snippet) if loaded else True,
             layouts=tuple(loaded.family.layouts) if loaded else (),
             order={**loaded.family.order, **loaded.order} if loaded else {},
             chosen=self.chosen is not None,

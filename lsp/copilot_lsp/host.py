@@ -177,7 +177,7 @@ class HostLink:
     def _found(self, status: HostStatus) -> None:
         """It is ready, with this model."""
         if status.order:
-            self.model = ModelFacts(status.order, status.prefill_tokens_per_second)
+            self.model = ModelFacts(status.order, status.prefill_tokens_per_second, status.snippets)
         if self._view.model != status.model:
             self._looked_for = None
         # Words about the model that it stands in for, and why.

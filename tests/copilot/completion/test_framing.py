@@ -215,13 +215,26 @@ def test_what_someone_bans_is_in_no_prompt_from_then_on() -> None:
     planner = framing()
     planner.show([ONE, TWO])
     planner.warmed(planner.ahead(spot_in(LONG), CaretPlace.FRESH_LINE).request)
-    assert planner.show([TWO], at_once=True)
+    # The prompt still has what is not even wanted any more.
+    planner.show([TWO])
+    assert fresh(planner, LONG.replace("‸", "x‸")).request.snippets == (ONE, TWO)
+    assert planner.withdraw(lambda it: it != ONE)
     for prompt in (
-        fresh(planner, LONG),
+        fresh(planner, LONG.replace("‸", "x‸")),
         planner.ahead(spot_in(LONG), CaretPlace.FRESH_LINE),
         planner.retry(spot_in(LONG), BUDGET),
     ):
-        assert ONE not in prompt.request.snippets
+        assert prompt.request.snippets in {(TWO,), ()}
+    assert not planner.withdraw(lambda it: it != ONE)
+
+
+def test_a_model_that_has_no_form_for_them_is_shown_none() -> None:
+    planner = framing(prefill=50_000)
+    planner.configure(CompletionSettings(), ORDER._replace(snippets=False))
+    planner.show([ONE])
+    prompt = fresh(planner, LONG)
+    assert prompt.request.snippets == ()
+    assert prompt.gave_up == ()
 
 
 def test_the_same_snippets_once_more_are_no_news() -> None:

@@ -767,8 +767,7 @@ def test_what_was_made_of_banned_code_is_not_shown_again() -> None:
     desk.engine("one(1)\n")
     desk.end()
     assert texts(desk.ask()) == [["one(1)"]]
-    stopped = desk.do(desk.session.show([TWO], desk.now, at_once=True))
-    assert [action.generation for action in stopped if isinstance(action, Stop)] == []
+    desk.do(desk.session.withdraw(lambda it: it != ONE, desk.now))
     desk.now += 1
     assert texts(desk.ask()) == []
     assert desk.started[-1].body.snippets == (TWO,)
@@ -779,9 +778,25 @@ def test_a_ban_stops_what_is_being_made_and_who_waits_gets_another_answer() -> N
     desk.do(desk.session.show([ONE], desk.now))
     desk.ask()
     desk.engine("one(")
-    desk.do(desk.session.show([], desk.now, at_once=True))
+    desk.do(desk.session.withdraw(lambda it: False, desk.now))
     assert desk.stopped == [desk.started[0].generation]
     assert desk.started[1].body.snippets == ()
     desk.engine("two()\n")
     desk.end()
     assert texts(desk.actions) == [["two()"]]
+
+
+def test_a_ban_of_what_was_never_shown_disturbs_nothing() -> None:
+    desk = Desk(FRESH)
+    desk.do(desk.session.show([TWO], desk.now))
+    desk.ask()
+    assert desk.do(desk.session.withdraw(lambda it: it != ONE, desk.now)) == []
+
+
+def test_another_reason_for_the_same_text_disturbs_nothing() -> None:
+    desk = Desk("value = compute(1)\n" * 20 + FRESH)
+    desk.do(desk.session.show([ONE], desk.now))
+    desk.do(desk.session.moved(desk.spot, desk.now))
+    later = msgspec.structs.replace(ONE, reason="edited 9 s ago", score=0.3)
+    assert desk.do(desk.session.show([later], desk.now)) == []
+    assert desk.stopped == []

@@ -56,7 +56,24 @@ def test_a_file_that_cannot_be_read_is_put_aside(file: Path, tmp_path: Path) -> 
     assert one.of(tmp_path) == Said()
     one.change(tmp_path, lambda it: it.said("pin"))
     assert kept(file).of(tmp_path) == Said(words=("pin",))
-    assert (file.parent / "context.json.unreadable").read_text(encoding="utf-8") == "{not json"
+    (aside,) = file.parent.glob("context.json.unreadable-*")
+    assert aside.read_text(encoding="utf-8") == "{not json"
+    one.of(tmp_path)
+    file.write_text("not json either", encoding="utf-8")
+    assert one.of(tmp_path) == Said(words=("pin",))
+    assert len(list(file.parent.glob("context.json.unreadable-*"))) == 2
+
+
+def test_what_cannot_be_read_now_is_not_overwritten(file: Path, tmp_path: Path) -> None:
+    one = kept(file)
+    one.change(tmp_path, lambda it: it.said("pin"))
+    file.unlink()
+    # Reading a folder fails for everybody.
+    file.mkdir()
+    assert one.of(tmp_path) == Said(words=("pin",))
+    with pytest.raises(SlipstreamError):
+        one.change(tmp_path, lambda it: it.said("never"))
+    assert file.is_dir()
 
 
 def test_where_it_cannot_be_written_one_is_told(tmp_path: Path) -> None:

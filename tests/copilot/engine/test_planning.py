@@ -150,11 +150,22 @@ def test_snippets_stand_in_front_in_the_format_of_the_family() -> None:
         "<|file_sep|>a.py\nA = 1\n\n<|file_sep|>b.py\nB = 2\n\n<|file_sep|>c.py\n"
         "<|fim_prefix|>x = A<|fim_suffix|>\ny\n<|fim_middle|>"
     )
-    assert [each.limit for each in plan.parts if each.name == "snippet"] == [50, 50]
+    assert [each.limit for each in plan.parts if each.name == "snippet"] == [100, 100]
+
     assert "file_sep" not in rendered(plan_infill(request, QWEN, PromptLimits(snippet_tokens=0)))
     assert (
         rendered(plan_infill(request, families.load("seed"))) == "<[fim-suffix]>\ny\n<[fim-prefix]>x = A<[fim-middle]>"
     )
+
+
+def test_a_snippet_that_is_too_much_is_left_out_whole() -> None:
+    snippets = tuple(Snippet(path=name, text="x = 1\n" * 30) for name in ("a.py", "b.py", "c.py"))
+    request = InfillRequest(prefix="x = ", suffix="", snippets=snippets)
+    shown = rendered(plan_infill(request, QWEN, PromptLimits(snippet_tokens=100)))
+    assert "a.py" in shown
+    assert "b.py" in shown
+    assert "c.py" not in shown
+    assert shown.count("x = 1\n") == 60
 
 
 def test_the_path_alone_puts_nothing_in_front() -> None:
