@@ -7,6 +7,7 @@ from copilot.chat.attachments import Attachment, rendered
 from copilot.chat.place import Place
 from copilot.chat.question import Outcome, Turn
 from copilot.chat.wording import clipped, conversation, fenced, surroundings, where
+from copilot.safety.secrets import masked
 
 _TITLE = 60
 
@@ -23,7 +24,7 @@ class Conversation(NamedTuple):
 
     @property
     def title(self) -> str:
-        line = " ".join(self.question.split())
+        line = " ".join(masked(self.question)[0].split())
         return line if len(line) <= _TITLE else f"{line[: _TITLE - 1]}…"
 
     @property

@@ -105,7 +105,7 @@ class Documenting:
             return Outcome(note="The documentation would have changed the code, so nothing is proposed.")
         if not proposal.hunks:
             return Outcome(note="The documentation is as it was.")
-        return Outcome(proposal, note=INVISIBLE if clean != text else "")
+        return Outcome(proposal._replace(document=place.document), note=INVISIBLE if clean != text else "")
 
     def _python(self, symbol: Definition, text: str) -> tuple[Proposal | None, str]:
         """A docstring, in place of the one there is."""
@@ -119,11 +119,11 @@ class Documenting:
         indent = lead(place.text[place.text.rfind("\n", 0, body) + 1 : body])
         quoted = _docstring(text, indent)
         if symbol.doc is None:
-            return insert_lines(place.document, place.line_at(colon - 1) + 1, quoted, rests=rests), ""
+            return insert_lines(place.shown, place.line_at(colon - 1) + 1, quoted, rests=rests), ""
         lines = Lines(place.line_at(symbol.doc[0]), place.line_at(symbol.doc[1] - 1) + 1)
         if place.text_of(lines).strip() != place.text[slice(*symbol.doc)].strip():
             return None, "The docstring shares its line with code, so nothing is proposed."
-        return replace_lines(place.document, lines, quoted, rests=rests), ""
+        return replace_lines(place.shown, lines, quoted, rests=rests), ""
 
     def _above(self, symbol: Definition, text: str) -> tuple[Proposal | None, str]:
         """A comment on the lines above, in place of a documentation comment that is there."""
@@ -139,8 +139,8 @@ class Documenting:
         span = source.comments_above(symbol.start)
         if span is not None and place.text[span[0] : span[1]].startswith(mark):
             lines = Lines(place.line_at(span[0]), first)
-            return replace_lines(place.document, lines, comment, rests=Lines(lines.first, rests.after)), ""
-        return insert_lines(place.document, first, comment, rests=rests), ""
+            return replace_lines(place.shown, lines, comment, rests=Lines(lines.first, rests.after)), ""
+        return insert_lines(place.shown, first, comment, rests=rests), ""
 
 
 def documentation(answer: str) -> str:

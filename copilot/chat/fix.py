@@ -9,6 +9,7 @@ from copilot.chat.indentation import reindented
 from copilot.chat.place import Lines, Place
 from copilot.chat.proposal import Proposal, replace_lines
 from copilot.chat.question import Outcome, Turn
+from copilot.chat.withheld import revealed
 from copilot.chat.wording import clipped, conversation, fenced, surroundings, where, wish
 from copilot.errors import SlipstreamError
 from copilot.safety.invisible import without_invisible
@@ -80,8 +81,9 @@ class Fix:
         )
 
     def _problem(self, line: int, message: str) -> str:
-        lines = self._place.document.lines
-        code = lines[line].strip() if 0 <= line < len(lines) else ""
+        place = self._place
+        known = 0 <= line < len(place.document.lines)
+        code = place.text_of(Lines(line, line + 1)).strip() if known else ""
         return f"- {message} (at `{code}`)" if code else f"- {message}"
 
     def read(self, answer: str, *, whole: bool) -> Outcome:
@@ -101,7 +103,7 @@ class Fix:
         piece = target.piece
         if _elisions(code) > _elisions(piece):
             return None, "The answer leaves code out, so nothing is proposed."
-        proposal = replace_lines(target.document, target.lines, reindented(code, piece))
+        proposal = replace_lines(target.shown, target.lines, reindented(code, piece))
         if not proposal.hunks:
             return None, "The answer is the code as it was."
         after = Source.of(to_newlines(proposal.text), target.language)
@@ -112,7 +114,10 @@ class Fix:
             lost = [it.name for it in target.source.definitions if it.name not in kept]
             if lost:
                 return None, f"The answer drops {', '.join(lost[:3])}, so nothing is proposed."
-        return proposal, ""
+        try:
+            return revealed(proposal, target.document, target.lines), ""
+        except SlipstreamError as error:
+            return None, error.message
 
 
 def _elisions(text: str) -> int:

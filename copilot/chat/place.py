@@ -4,6 +4,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple, Self
 
+from copilot.safety.secrets import masked
 from copilot.syntax.source import Definition, Source
 from copilot.text.document import Document
 from copilot.text.line_ends import content_length, to_newlines
@@ -22,11 +23,20 @@ class Lines(NamedTuple):
     after: int
 
 
+def shown_document(document: Document) -> Document:
+    """``document`` with its secrets masked, each line as long as it was."""
+    # All at once: whether a line is part of a secret may stand far above it.
+    shown = masked(to_newlines(document.text))[0].split("\n")
+    ends = (line[content_length(line) :] for line in document.lines)
+    text = "".join(line + end for line, end in zip(shown, ends, strict=True))
+    return Document.from_text(document.uri, document.language, document.version, text)
+
+
 class Place:
     """``start`` to ``end`` in ``document``; where both are the same, the symbol around it, or its line.
 
-    ``path``: the document's name as a model may see it. Text is given with ``\\n`` as the only line end, so that its
-    lines are those of the document.
+    ``path``: the document's name as a model may see it. Text is given as a model may see it: secrets are masked, by as
+    many characters, and ``\\n`` is the only line end, so lines and columns are those of the document.
     """
 
     def __init__(self, document: Document, start: Point, end: Point, *, path: str | None = None) -> None:
@@ -45,9 +55,14 @@ class Place:
         return self.document.language
 
     @cached_property
+    def shown(self) -> Document:
+        """The document as a model sees it."""
+        return shown_document(self.document)
+
+    @cached_property
     def text(self) -> str:
-        """The whole document."""
-        return to_newlines(self.document.text)
+        """All of it."""
+        return to_newlines(self.shown.text)
 
     @cached_property
     def source(self) -> Source | None:
@@ -112,6 +127,7 @@ class Place:
         other = type(self)(self.document, (lines.first, 0), (last, end), path=self.path)
         # An empty line is a place too.
         other.selected = True
+        other.shown = self.shown
         return other
 
     @cached_property

@@ -2,6 +2,7 @@
 
 import keyword
 import re
+from collections.abc import Sequence
 from functools import cached_property
 
 from copilot.chat.place import Lines, Place
@@ -11,6 +12,7 @@ from copilot.chat.wording import clipped, conversation, fenced, where, wish
 from copilot.errors import SlipstreamError
 from copilot.safety.invisible import without_invisible
 from copilot.syntax.source import Source, Token
+from copilot.text.document import Document
 from copilot.text.line_ends import split_lines, to_newlines
 
 _MOST_NAMES = 5
@@ -74,7 +76,7 @@ class Renaming:
         if self._token is not None:
             return self._token.text
         line, column = self._place.start
-        for match in _NAME.finditer(self._place.document.lines[line]):
+        for match in _NAME.finditer(self._place.shown.lines[line]):
             if match.start() <= column <= match.end() and self._place.source is None:
                 return match.group()
         raise SlipstreamError(
@@ -118,19 +120,24 @@ class Renaming:
         place, source = self._place, self._place.source
         assert source is not None
         chosen, left = self._occurrences(source)
+        # As a model sees it, which is what was parsed.
+        shown = self._with(place.shown, chosen, new)
+        after = Source(to_newlines(shown.text), place.language)
+        if after.faults > source.faults or len(split_lines(shown.text)) != len(place.document.lines):
+            return None, 0
+        return self._with(place.document, chosen, new), left
+
+    def _with(self, document: Document, chosen: Sequence[Token], new: str) -> Proposal:
+        place = self._place
         pieces: dict[int, str] = {}
         for token in reversed(chosen):
             line = place.line_at(token.start)
             start = place.offset((line, 0))
-            text = pieces.get(line) or place.document.lines[line]
+            text = pieces.get(line) or document.lines[line]
             name = f"{token.text}: {new}" if token.kind in _SHORTHAND else new
             pieces[line] = text[: token.start - start] + name + text[token.end - start :]
         hunks = tuple(Hunk(line, line + 1, (text,)) for line, text in sorted(pieces.items()))
-        proposal = Proposal(place.document, hunks, Lines(0, len(place.document.lines)))
-        after = Source(to_newlines(proposal.text), place.language)
-        if after.faults > source.faults or len(split_lines(proposal.text)) != len(place.document.lines):
-            return None, 0
-        return proposal, left
+        return Proposal(document, hunks, Lines(0, len(document.lines)))
 
     def _occurrences(self, source: Source) -> tuple[list[Token], int]:
         """Those that mean the same, as far as one can tell without knowing types; and how many were left."""

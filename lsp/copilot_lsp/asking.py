@@ -48,8 +48,8 @@ async def asked(
 ) -> Answer:
     """The model's answer; ``came`` is told each piece. Being cancelled stops the model.
 
-    Secrets in the question are masked, here for all of them; ``masking`` knows them afterwards. ``rules``: of the
-    project, for the system text.
+    Secrets in the question are masked by ``masking``, here for all of them. ``rules``: of the project, for the system
+    text.
 
     A host that left is replaced once, and a prompt that is too long is made shorter. Raises ``SlipstreamError``.
     """

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from copilot.chat.attachments import Attachment, AttachmentKind, file_attachment, text_digest
-from copilot.chat.place import Place
-from copilot.safety.secrets import masked
+from copilot.chat.masking import Masking
+from copilot.chat.place import Place, shown_document
 from copilot.text.document import Document
 from copilot.text.line_ends import to_newlines
 from copilot.text.position import PositionEncoding, Range
@@ -16,7 +16,7 @@ from copilot_lsp.questions import Diagnostic
 
 def whole(document: Document, path: str | None) -> Attachment:
     """``path``: as a model may see it. Secrets are masked, here as in all that follows."""
-    text = masked(_whole_characters(to_newlines(document.text)))[0]
+    text = _whole_characters(to_newlines(shown_document(document).text))
     return file_attachment(path or document.uri, document.uri, document.language, text)
 
 
@@ -30,8 +30,7 @@ def piece_of(place: Place) -> Attachment:
     path = place.path or place.document.uri
     first, last = lines.first + 1, lines.after
     name = path.rpartition("/")[2]
-    # A secret may begin above what was selected.
-    text = masked(_whole_characters(place.text))[0]
+    text = _whole_characters(place.text)
     start = place.offset((lines.first, 0))
     whole_symbol = symbol is not None and place.lines_of(symbol) == lines
     return Attachment(
@@ -59,11 +58,13 @@ def problems_at(document: Document, path: str | None, diagnostics: Sequence[Any]
             said.append(f"line {problem.range.start.line + 1}: {' '.join(problem.words.split())}")
     if not said:
         return None
+    # What is wrong with a value is said with the value.
+    text = Masking(document.text).shown(_whole_characters("\n".join(said)))
     shown = path or document.uri
     return Attachment(
         kind=AttachmentKind.PROBLEMS,
         label=f"{len(said)} problem{'s' if len(said) > 1 else ''}",
-        text="\n".join(said),
+        text=text,
         path=shown,
         uri=document.uri,
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+from pygls.exceptions import JsonRpcInvalidParams
 
 from copilot.chat.task import Task
 from copilot.errors import SlipstreamError
@@ -28,6 +28,7 @@ from copilot_lsp.questions import AskParams, Surroundings, attached_to, question
 from copilot_lsp.rules import WorkspaceRules
 from copilot_lsp.showing import Offer, Showing
 from copilot_lsp.streams import StreamNotes
+from copilot_lsp.trouble import RequestFailed
 from copilot_lsp.within import within
 
 if TYPE_CHECKING:
@@ -41,11 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_REQUEST_FAILED = -32803
-"""LSP 3.17, ``LSPErrorCodes.RequestFailed``."""
-
 _MOST_CHOICES = 3
-_SECRETS = "The code holds secrets that look alike, which the model was not shown, so its change can't be put together."
 _NO_CREATING = "This editor creates no files for a server, so the change is only shown."
 
 
@@ -53,12 +50,6 @@ class ProgressCancelParams(Wire, frozen=True):
     """``window/workDoneProgress/cancel``."""
 
     token: ProgressToken
-
-
-class RequestFailed(JsonRpcException):
-    """Answered with words for people, which hold no document text."""
-
-    CODE = _REQUEST_FAILED
 
 
 class _Asked(NamedTuple):
@@ -203,9 +194,11 @@ class Tasks:
 
     async def _answered(self, about: _Asked, notes: StreamNotes, work_done: WorkDone) -> Json:
         # Parsing a large file takes a moment, in which someone may type.
-        question, title, attached = await asyncio.to_thread(self._question, about)
+        question, title, attached, masking = await asyncio.to_thread(self._question, about)
         rules = await self._rules.of(about.within.folder.root) if about.within is not None else ""
-        notes.mirror.question, notes.mirror.attachments = about.params.words(about.task, title), attached
+        # A window keeps what it is told.
+        notes.mirror.question = masking.shown(about.params.words(about.task, title))
+        notes.mirror.attachments = attached
         notes.begin(title)
 
         def came(text: str) -> None:
@@ -214,11 +207,8 @@ class Tasks:
 
         chosen = about.params.name if about.task is Task.RENAME else None
         if chosen is None:
-            from copilot.chat.masking import Masking
-
-            masking = Masking()
             answer = await asked(self._server.host, question, came, masking, rules)
-            outcome = await asyncio.to_thread(_read, question, answer, masking)
+            outcome = await asyncio.to_thread(_read, question, answer, _text(about))
             if outcome.proposal is None and about.task is not Task.COMMIT_MESSAGE:
                 said = await self._stale(about, answer.text, attached)
                 outcome = outcome._replace(note=" ".join(filter(None, [outcome.note, *said])))
@@ -238,7 +228,9 @@ class Tasks:
         presenting.add_done_callback(self._presented)
         return result
 
-    def _question(self, about: _Asked) -> "tuple[Question, str, tuple[Attachment, ...]]":
+    def _question(self, about: _Asked) -> "tuple[Question, str, tuple[Attachment, ...], Masking]":
+        from copilot.chat.masking import Masking
+
         if isinstance(about.document, SlipstreamError):
             raise about.document
         server = self._server
@@ -251,7 +243,8 @@ class Tasks:
             server.context.exclude,
         )
         question = question_of(about.task, about.params, around)
-        return question, question.title, attached_to(about.params, around, question)
+        masking = Masking(_text(about))
+        return question, masking.shown(question.title), attached_to(about.params, around, question), masking
 
     async def _stale(self, about: _Asked, answer: str, attached: "Sequence[Attachment]") -> list[str]:
         """Which of the places that an answer names are not what the model read, in words."""
@@ -364,12 +357,21 @@ class Tasks:
         return EditAbilities.of(self._server.client_capabilities)
 
 
-def _read(question: "Question", answer: Answer, masking: "Masking") -> "Outcome":
-    """What the answer comes to, with the secrets that the model was not shown."""
-    raw = "".join(answer.raw)
-    outcome = question.read(masking.restored(raw), whole=answer.whole)
-    if outcome.proposal is not None and masking.left_in(raw):
-        return outcome._replace(proposal=None, note=_SECRETS)
+def _text(about: _Asked) -> str:
+    """Of the document that is asked about."""
+    return about.document.text if isinstance(about.document, Document) else ""
+
+
+def _read(question: "Question", answer: Answer, document: str) -> "Outcome":
+    """What the answer comes to. ``document``: the text that the model saw without its secrets."""
+    from copilot.chat.withheld import LEFT_OUT, left_out
+
+    outcome = question.read("".join(answer.raw), whole=answer.whole)
+    proposal = outcome.proposal
+    if proposal is not None:
+        new = "".join(line for hunk in proposal.hunks for line in hunk.lines)
+        if left_out(new, document, proposal.document.text):
+            return outcome._replace(note=" ".join(filter(None, [outcome.note, LEFT_OUT])))
     return outcome
 
 

@@ -1,6 +1,6 @@
 """Pieces of open documents as a window is given them."""
 
-from copilot_lsp.looking import piece_of, whole
+from copilot_lsp.looking import piece_of, problems_at, whole
 
 from copilot.chat.attachments import text_digest
 from copilot.chat.freshness import State, standing
@@ -33,3 +33,10 @@ def test_a_secret_that_begins_above_the_selection_is_masked() -> None:
     found = piece_of(Place(document, (4, 0), (6, 0), path="k.py"))
     assert "MIIEvQ" not in found.text
     assert found.text.count("\n") == 1
+
+
+def test_a_problem_s_words_have_no_secret() -> None:
+    given = {"range": {"start": {"line": 1, "character": 0}, "end": {"line": 1, "character": 8}}}
+    found = problems_at(DOCUMENT, "a.py", [{**given, "message": f"\"Literal['{PASSWORD}']\" is no number"}])
+    assert found is not None
+    assert found.text == "line 2: \"Literal['PASSWORD_REDACTED']\" is no number"

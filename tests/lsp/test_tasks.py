@@ -193,6 +193,56 @@ def test_an_answer_that_does_not_fit_changes_nothing(editor: Client, host: FakeH
     assert note in result["note"]
 
 
+SECRET = "hunter2xKf93" + "jdkA!"
+LOGIN = f"def login():\n    password = '{SECRET}'\n    return passwrd\n"
+PLACEHOLDER = "PASSWORD_REDACTED"
+
+
+def test_a_fix_leaves_a_secret_where_it_is(editor: Client, host: FakeHost) -> None:
+    answer(host, f"```python\ndef login():\n    password = '{PLACEHOLDER}'\n    return password\n```\n")
+    editor.open(URI, LOGIN)
+    problem = {"range": spot(2, 11), "message": f"\"Literal['{SECRET}']\" is not a number"}
+    result = ask(editor, "fix", uri=URI, range=spot(2, 11), diagnostics=[problem])
+    assert f"Literal['{PLACEHOLDER}']" in prompt(host)
+    assert SECRET not in str(host.asked_chat[-1].body)
+    assert made(LOGIN, result) == LOGIN.replace("passwrd", "password")
+
+
+def test_a_fix_with_a_miscounted_placeholder_is_not_proposed(editor: Client, host: FakeHost) -> None:
+    answer(host, f"```python\ndef login():\n    word = '{PLACEHOLDER}x'\n    return word\n```\n")
+    editor.open(URI, LOGIN)
+    result = ask(editor, "fix", uri=URI, range=spot(2, 11))
+    assert result["edit"] is None
+    assert "secrets that the model was not shown" in result["note"]
+
+
+@pytest.mark.parametrize("task", ["explain", "fix", "chat", "document", "tests"])
+def test_lines_inside_of_a_private_key_reach_no_prompt(editor: Client, host: FakeHost, task: str) -> None:
+    lines = "\n".join(f"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEA{at:04}+xYz/QrStUv" for at in range(12))
+    text = f'def key():\n    return """-----BEGIN PRIVATE KEY-----\n{lines}\n-----END PRIVATE KEY-----\n"""\n'
+    editor.open(URI, text)
+    selection = {"start": {"line": 4, "character": 0}, "end": {"line": 7, "character": 0}}
+    problem = {"range": spot(5), "message": "odd"}
+    ask(editor, task, uri=URI, range=selection, diagnostics=[problem], question="What is it?")
+    assert "MIIEvQ" not in str(host.asked_chat[-1].body)
+
+
+def test_documentation_gets_no_secret(editor: Client, host: FakeHost) -> None:
+    answer(host, f"Log in with {PLACEHOLDER}.")
+    text = LOGIN.replace("passwrd", "password")
+    editor.open(URI, text)
+    result = ask(editor, "document", uri=URI, range=spot(0, 5))
+    assert f'"""Log in with {PLACEHOLDER}."""' in made(text, result)
+    assert SECRET not in made(text, result).replace(text.split("\n")[1], "")
+    assert "A secret was left out" in result["note"]
+
+
+def test_a_title_has_no_secret(editor: Client, host: FakeHost) -> None:
+    editor.open(URI, LOGIN)
+    result = ask(editor, "chat", uri=URI, range=spot(0), question=f"What is {SECRET}?")
+    assert SECRET not in str(editor.of(STREAM)) + str(result)
+
+
 def test_characters_that_nobody_sees_do_not_reach_the_file(editor: Client, host: FakeHost) -> None:
     answer(host, FIXED.replace("sum(items)", "sum(items)  # \u202eok\u2066"))
     editor.open(URI, TEXT)
@@ -256,6 +306,18 @@ def test_tests_go_into_a_new_file(editor: Client, host: FakeHost, code: Path) ->
     assert (create["kind"], create["uri"], create["options"]["overwrite"]) == ("create", target, False)
     assert "def test_total():\n" in change["edits"][0]["newText"]
     assert result["diff"].startswith("--- /dev/null\n")
+
+
+def test_tests_get_no_secret(editor: Client, host: FakeHost, code: Path) -> None:
+    text = LOGIN.replace("passwrd", "password")
+    code.write_text(text)
+    answer(host, f"```python\ndef test_login():\n    assert login() == '{PLACEHOLDER}'\n```\n")
+    uri = file_uri(code)
+    editor.open(uri, text)
+    result = ask(editor, "tests", uri=uri, range=spot(1))
+    assert f"assert login() == '{PLACEHOLDER}'" in str(result["edit"])
+    assert SECRET not in str(result["edit"])
+    assert "A secret was left out" in result["note"]
 
 
 def test_a_client_that_creates_no_files_is_only_shown_them(client: Client, host: FakeHost, code: Path) -> None:
