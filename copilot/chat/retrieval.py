@@ -15,7 +15,6 @@ from copilot.context.rules import NEVER_CHOSEN
 from copilot.errors import SlipstreamError
 from copilot.index.repo_map import repo_map
 from copilot.index.search import Hit, Retriever, asked, search
-from copilot.safety.gate import Refused
 
 if TYPE_CHECKING:
     from copilot.index.reader import Reader
@@ -93,8 +92,8 @@ def codebase(
             continue
         try:
             piece = _piece(hit, workspace)
-        except Refused:
-            # Excluded or removed since it was indexed.
+        except SlipstreamError:
+            # Hidden, or excluded or removed since it was indexed.
             continue
         if piece is None or len(piece.text) > left or not piece.text.strip() or _overlaps(piece, found):
             continue
@@ -182,6 +181,7 @@ def _symbol_named(name: str, workspace: Workspace) -> Attachment:
     """``Class.method`` means that one; a bare name the first of it."""
     scope, _, bare = name.rpartition(".")
     if workspace.index is not None and workspace.indexed:
+        # Of those that may be shown: no one file was named.
         rows = [it for it in workspace.index.definitions(bare) if workspace.allows(it.path)]
         rows = [it for it in rows if it.scope == scope or it.scope.endswith(f".{scope}")] if scope else rows
         symbols = [Symbol(it.name, it.path, it.first, it.last) for it in rows]

@@ -4,7 +4,7 @@ Of what the gate refuses nothing is in it, and secrets are masked.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from copilot.chat.git import MOST_BYTES, git
@@ -30,13 +30,24 @@ _OPTIONS = (
 )
 
 
-def staged_diff(path: Path, exclude: Sequence[str] = (), workspace: Path | None = None) -> str:
+Hides = Callable[[str], bool]
+"""Whether a user wants a path of a workspace never to be shown."""
+
+
+def nothing_hidden(path: str) -> bool:
+    return False
+
+
+def staged_diff(
+    path: Path, exclude: Sequence[str] = (), workspace: Path | None = None, hides: Hides = nothing_hidden
+) -> str:
     """The diff between HEAD and the index of the repository that ``path``, a file or folder, lies in, with a summary
     before it.
 
-    ``exclude``: patterns of the user's; they count from ``workspace``, or else from the repository's top. Takes up to
-    ``SECONDS`` for each question to Git. Raises :class:`SlipstreamError` with code ``no_git``, ``no_repository``,
-    ``nothing_staged``, ``all_refused`` or ``git_failed``.
+    ``exclude``: patterns of the user's; they count from ``workspace``, or else from the repository's top, and so do the
+    paths that ``hides`` is asked about. Takes up to ``SECONDS`` for each question to Git. Raises
+    :class:`SlipstreamError` with code ``no_git``, ``no_repository``, ``nothing_staged``, ``all_refused`` or
+    ``git_failed``.
     """
     folder = path if path.is_dir() else path.parent
     if not folder.is_dir():
@@ -48,7 +59,8 @@ def staged_diff(path: Path, exclude: Sequence[str] = (), workspace: Path | None 
     names = _names(top, "--cached")
     if not names:
         raise SlipstreamError("Nothing is staged.", hint="Stage changes with `git add` first.", code="nothing_staged")
-    seen = [name for name in names if not _refused(top / name, gates)]
+    root = workspace.resolve() if workspace is not None else top
+    seen = [name for name in names if not _refused(top / name, gates) and not _hidden(top / name, root, hides)]
     stat, diff = ("", "")
     if seen:
         stat = _limited(top, seen, "--cached", "--stat=100")
@@ -56,19 +68,42 @@ def staged_diff(path: Path, exclude: Sequence[str] = (), workspace: Path | None 
     return _put_together(f"{stat.rstrip()}\n\n{diff}" if diff else "", len(names) - len(seen), staged=True)
 
 
-def uncommitted_diff(gate: Gate) -> str:
-    """The diff between HEAD and the files of a workspace, staged or not.
+def uncommitted_diff(gate: Gate, hides: Hides = nothing_hidden) -> str:
+    """The diff between HEAD and the files of a workspace, staged or not; before the first commit all that Git knows of
+    is new.
 
     Raises as :func:`staged_diff` does, with ``nothing_changed`` in place of ``nothing_staged``.
     """
     root = gate.root
     _top(root)
-    names = _names(root, "HEAD")
+    last = _last_commit(root)
+    names = _names(root, last or _no_files(root))
+    if not names and not last:
+        raise SlipstreamError(
+            "There is no commit yet, and no file has been added.",
+            hint="Add files with `git add` first.",
+            code="nothing_changed",
+        )
     if not names:
         raise SlipstreamError("Nothing was changed since the last commit.", code="nothing_changed")
-    seen = [name for name in names if not _refused(root / name, [gate])]
-    diff = _diff(root, seen, "HEAD") if seen else ""
+    seen = [name for name in names if not _refused(root / name, [gate]) and not hides(name)]
+    diff = _diff(root, seen, last or _no_files(root)) if seen else ""
     return _put_together(diff, len(names) - len(seen), staged=False)
+
+
+def _last_commit(folder: Path) -> str:
+    """Empty where there is none yet."""
+    try:
+        return git(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").strip()
+    except SlipstreamError as error:
+        if error.code != "git_failed":
+            raise
+        return ""
+
+
+def _no_files(folder: Path) -> str:
+    """The name of a tree without files, in the repository's own kind of hash."""
+    return git(folder, "hash-object", "-t", "tree", "--stdin").strip()
 
 
 def _top(folder: Path) -> Path:
@@ -79,6 +114,10 @@ def _names(folder: Path, what: str) -> list[str]:
     """Of the files below ``folder`` that changed, each old name too."""
     listed = git(folder, "diff", what, "--name-only", "--no-renames", "-z", *_OPTIONS, "--", ".")
     return [name for name in listed.split("\0") if name]
+
+
+def _hidden(file: Path, root: Path, hides: Hides) -> bool:
+    return file.is_relative_to(root) and hides(file.relative_to(root).as_posix())
 
 
 def _refused(file: Path, gates: Sequence[Gate]) -> bool:
@@ -118,7 +157,7 @@ def _put_together(diff: str, refused: int, *, staged: bool) -> str:
         what = "staged" if staged else "changed"
         raise SlipstreamError(
             f"Only files were {what} that Slipstream may not read.",
-            hint="Ignore files or the settings exclude them, their names speak of secrets, or they are too large.",
+            hint="Ignore files, the settings or you exclude them, their names speak of secrets, or they are too large.",
             code="all_refused",
         )
     return f"{diff.rstrip()}\n\n(Changes of {files} are left out: excluded, too large, or likely to hold secrets.)\n"

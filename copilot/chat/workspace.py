@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from copilot.chat.attachments import Attachment, AttachmentKind, text_digest
-from copilot.chat.staged import uncommitted_diff
+from copilot.chat.staged import Hides, nothing_hidden, uncommitted_diff
 from copilot.context.rules import NEVER_CHOSEN
 from copilot.errors import SlipstreamError
 from copilot.safety.gate import Gate, Refusal, Refused
+from copilot.safety.inside import normal
 from copilot.syntax.grammar import LANGUAGES
 from copilot.text.languages import language_of
 from copilot.text.line_ends import to_newlines
@@ -42,20 +43,30 @@ class Symbol(NamedTuple):
 
 
 class Workspace:
-    """``index``: of the same root; ``shown``: what is open wins over the disk."""
+    """``index``: of the same root; ``shown``: what is open wins over the disk; ``hides``: what the user wants no model
+    to be shown."""
 
-    def __init__(self, gate: Gate, index: "Reader | None" = None, shown: Shown = lambda path: None) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        index: "Reader | None" = None,
+        shown: Shown = lambda path: None,
+        hides: Hides = nothing_hidden,
+    ) -> None:
         self.gate = gate
         self.index = index
+        self.hides = hides
         self._shown = shown
 
     @classmethod
     def of(cls, root: Path, exclude: Sequence[str] = (), shown: Shown = lambda path: None) -> "Workspace":
-        """With the index of ``root`` where there is one. ``exclude``: patterns of the user's."""
+        """With the index of ``root`` where there is one, and what its user hides of it. ``exclude``: patterns of the
+        user's."""
+        from copilot.context.steering import steering_file
         from copilot.index.reader import Reader
 
         gate = Gate(root, exclude=exclude)
-        return cls(gate, Reader.of(gate.root, gate), shown)
+        return cls(gate, Reader.of(gate.root, gate), shown, steering_file().of(gate.root).hides)
 
     def close(self) -> None:
         if self.index is not None:
@@ -71,10 +82,10 @@ class Workspace:
 
     def allows(self, path: str) -> bool:
         """Whether it may be named at all; what was indexed may have been excluded since."""
-        return self.gate.refusal(path) is None
+        return not self.hides(path) and self.gate.refusal(path) is None
 
     def allows_folder(self, path: str) -> bool:
-        return self.gate.refusal(path, is_folder=True) is None
+        return not self.hides(path) and self.gate.refusal(path, is_folder=True) is None
 
     # ------------------------------------------------------------------------------------------ what there is
 
@@ -113,7 +124,7 @@ class Workspace:
                 continue
             try:
                 text = self.text(path)
-            except Refused:
+            except SlipstreamError:
                 continue
             # Parsing costs a hundred times what looking does.
             if wanted in text.lower():
@@ -127,7 +138,14 @@ class Workspace:
     # ------------------------------------------------------------------------------------ what can be attached
 
     def text(self, path: str) -> str:
-        """As an editor shows it, or as it lies on the disk; secrets masked. Raises :class:`Refused`."""
+        """As an editor shows it, or as it lies on the disk; secrets masked. Raises :class:`SlipstreamError` ``hidden``
+        or :class:`Refused`."""
+        if self.hides(normal(path) or path):
+            raise SlipstreamError(
+                f"{path!r} is not shown to the model: you said so.",
+                hint="Take that back in the editor, with `slipstream.context.reset`.",
+                code="hidden",
+            )
         shown = self._shown(path)
         if shown is None:
             return self.gate.read(path).text
@@ -181,8 +199,8 @@ class Workspace:
     def folder(self, folder: str) -> Attachment:
         """The list of its files, and the beginning of as many of them as there is room for."""
         folder = folder.strip("/")
-        inside = [name for name in self._walked() if PurePosixPath(name).is_relative_to(folder)]
-        inside.sort()
+        below = (name for name in self._walked() if PurePosixPath(name).is_relative_to(folder))
+        inside = sorted(name for name in below if not self.hides(name))
         parts = ["\n".join(inside[:500])]
         room = _MOST_FOLDER_CHARACTERS
         for name in [it for it in inside if it.rpartition("/")[2] not in NEVER_CHOSEN][:_MOST_IN_FOLDER]:
@@ -200,9 +218,8 @@ class Workspace:
 
     def diff(self) -> Attachment:
         """Raises :class:`SlipstreamError` ``nothing_changed``, ``no_repository`` or another of Git's."""
-        return Attachment(
-            kind=AttachmentKind.DIFF, label="uncommitted changes", text=uncommitted_diff(self.gate), language="diff"
-        )
+        diff = uncommitted_diff(self.gate, self.hides)
+        return Attachment(kind=AttachmentKind.DIFF, label="uncommitted changes", text=diff, language="diff")
 
     def _uri(self, path: str) -> str:
         return (self.root / path).as_uri()
@@ -219,8 +236,8 @@ def texts_now(workspace: Workspace, attachments: Iterable[Attachment]) -> dict[s
             continue
         try:
             found[it.path] = workspace.text(it.path)
-        except Refused as refused:
-            if refused.reason is Refusal.NO_FILE:
+        except SlipstreamError as error:
+            if isinstance(error, Refused) and error.reason is Refusal.NO_FILE:
                 found[it.path] = None
     return found
 

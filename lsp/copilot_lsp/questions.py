@@ -107,8 +107,9 @@ def question_of(task: Task, params: AskParams, around: Surroundings) -> "Questio
     from copilot.chat.unit_tests import UnitTests
 
     if task is Task.COMMIT_MESSAGE:
-        root = around.within.folder.root if around.within is not None else None
-        return CommitMessage(staged_diff(_path_of(params.uri), around.exclude, root), params.question)
+        path, within = _path_of(params.uri), around.within
+        diff = staged_diff(path, around.exclude, *((within.folder.root, within.hides) if within is not None else ()))
+        return CommitMessage(diff, params.question)
     place = _place(params, around)
     if task is Task.CHAT or place is None:
         turns = [{"role": it.role, "content": it.content} for it in params.messages if it.role in _ROLES]

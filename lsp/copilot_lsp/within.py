@@ -31,7 +31,7 @@ class Within(NamedTuple):
         gate = self.folder.gate
         index = Reader.of(self.folder.root, gate)
         try:
-            yield Workspace(gate, index, self._shown)
+            yield Workspace(gate, index, self._shown, self.hides)
         finally:
             index.close()
 

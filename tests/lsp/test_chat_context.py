@@ -112,6 +112,21 @@ def test_a_commit_message_knows_nothing_hidden(editor: Client, host: FakeHost, r
         assert hidden not in prompt(host)
 
 
+def test_what_is_never_to_be_shown_reaches_no_prompt(editor: Client, host: FakeHost, root: Path) -> None:
+    (root / "src" / "report.py").write_text(f"def monthly_report():\n    return '{CANARY}'\n")
+    subprocess.run(["git", "-C", str(root), "init", "-q"], check=True)
+    subprocess.run(["git", "-C", str(root), "add", "."], check=True)
+    uri = opened(editor, root, "src/ledger.py")
+    steer = {"command": "slipstream.context.never", "arguments": [{"uri": uri, "path": "src/report.py"}]}
+    editor.result(EXECUTE, steer)
+    for question in ("@folder:src ?", "@diff ?", "@symbol:monthly_report ?", "@file:src/report.py ?"):
+        ask(editor, "chat", question=question)
+        assert CANARY not in prompt(host)
+    ask(editor, "commitMessage", uri=uri)
+    assert "class Ledger" in prompt(host)
+    assert CANARY not in prompt(host)
+
+
 # -------------------------------------------------------------------------------------------------- freshness
 
 

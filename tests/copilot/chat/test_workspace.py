@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from copilot.chat.workspace import Symbol, Workspace
+from copilot.context.steering import steering_file
 from copilot.errors import SlipstreamError
 from copilot.safety.gate import Gate, Refused
 from copilot.safety.kinds import LARGEST
@@ -20,6 +21,7 @@ FILES = {
 
 
 PASSWORD = "hunter2xKf93" + "jdkA!"
+CANARY = "canary7391"
 
 
 @pytest.fixture
@@ -199,3 +201,36 @@ def test_a_diff_of_nothing_that_may_be_read_says_so(hiding: Path) -> None:
 
 def workspace_diff(root: Path) -> str:
     return Workspace(Gate(root)).diff().text
+
+
+def test_what_is_never_to_be_shown_is_not_attached(repository: Path) -> None:
+    (repository / "src" / "util.py").write_text(f"def helper():\n    return '{CANARY}'\n")
+    (repository / "src" / "other.py").write_text("x = 1\n")
+    git(repository, "add", ".")
+    steering_file().change(repository, lambda it: it.with_never("src/util.py"))
+    workspace = Workspace.of(repository)
+    folder = workspace.folder("src").text
+    assert "other.py" in folder
+    diff = workspace.diff().text
+    assert "+x = 1" in diff
+    assert "one file are left out" in diff
+    for text in (folder, diff):
+        assert CANARY not in text
+        assert "util.py" not in text
+    assert workspace.symbols("helper") == []
+    for name in ("src/util.py", "src/./util.py"):
+        with pytest.raises(SlipstreamError) as caught:
+            workspace.file(name)
+        assert caught.value.code == "hidden"
+
+
+def test_before_the_first_commit_all_is_new(root: Path) -> None:
+    subprocess.run(["git", "-C", str(root), "init", "-q"], check=True)
+    workspace = Workspace(Gate(root))
+    with pytest.raises(SlipstreamError) as caught:
+        workspace.diff()
+    assert "no commit yet" in caught.value.message
+    subprocess.run(["git", "-C", str(root), "add", "src/util.py"], check=True)
+    diff = workspace.diff().text
+    assert "+++ b/src/util.py" in diff
+    assert "+def helper" in diff
