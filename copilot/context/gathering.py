@@ -4,8 +4,6 @@ One object for a workspace, used from one thread: it holds the index's connectio
 can't be read, the rest is shown.
 """
 
-from pathlib import PurePosixPath
-
 from copilot.context.candidates import Buffer, Candidate, Question, Source
 from copilot.context.packing import packed
 from copilot.context.request import Snippet
@@ -15,26 +13,22 @@ from copilot.context.snapshot import Snapshot
 from copilot.context.steering import Pin, Steering, SteeringFile, place_of
 from copilot.index.reader import Reader
 from copilot.safety.gate import Gate, Refused
-from copilot.syntax.outline import outline
+from copilot.safety.kinds import kind_of
 from copilot.text.document import Document
-from copilot.text.languages import language_of
 from copilot.text.line_ends import to_newlines
 
 _PINNED_SCORE = 100.0
-_LSP_SCORE = 0.9
-_WHOLE_LINES = 14
-"""A definition of so many lines is shown whole, of a longer one the header."""
-
 _MOST_CACHED = 64
 
 
 class Gatherer:
     def __init__(self, gate: Gate, steering: SteeringFile, reader: Reader | None = None) -> None:
         self.gate = gate
+        self.indexed = reader is None
         self._steering = steering
         self._reader = reader or Reader.of(gate.root, gate)
         self._retriever = Retriever(self._reader, gate)
-        self._buffers: dict[tuple[str, str, int], Buffer | None] = {}
+        self._buffers: dict[str, tuple[Document, Buffer | None]] = {}
 
     def gather(self, snapshot: Snapshot) -> tuple[Snippet, ...]:
         """What the model should be shown beside the file itself."""
@@ -48,10 +42,10 @@ class Gatherer:
             column=snapshot.column,
             buffers=buffers,
             regions=tuple(it for it in snapshot.regions if not steering.hides(it.path)),
-            given=self._given(snapshot, buffers),
             now=snapshot.now,
         )
-        found = [it for it in self._retriever.complete(question) if _may_be_chosen(it.path)]
+        found = [*self._retriever.complete(question), *self._retriever.defined_at(question, snapshot.places)]
+        found = [it for it in found if _may_be_chosen(it.path)]
         found = [it for it in found if steering.allows(it.path, it.text)]
         found += self._pinned(steering, snapshot.path, buffers)
         kept = [it for it in snapshot.kept if steering.allows(it.path, it.text)]
@@ -65,18 +59,26 @@ class Gatherer:
     def _shown(self, snapshot: Snapshot, steering: Steering) -> tuple[Buffer, ...]:
         """The other open documents that may be seen, secrets masked. The index must not stand in for those that may
         not: an open file that is refused is refused on disk as well."""
-        known: dict[tuple[str, str, int], Buffer | None] = {}
+        known: dict[str, tuple[Document, Buffer | None]] = {}
         for path, document in snapshot.others[:_MOST_CACHED]:
-            key = (path, document.uri, document.version)
-            known[key] = self._buffers[key] if key in self._buffers else self._buffer(path, document)
+            before = self._buffers.get(path)
+            same = before is not None and before[0] is document
+            known[path] = before if before is not None and same else (document, self._buffer(path, document))
         self._buffers = known
-        return tuple(it for it in known.values() if it is not None and not steering.hides(it.path))
+        # What may be seen may change while the text stays.
+        return tuple(
+            it
+            for _, it in known.values()
+            if it is not None and not steering.hides(it.path) and self.gate.refusal(it.path) is None
+        )
 
     def _buffer(self, path: str, document: Document) -> Buffer | None:
-        if self.gate.refusal(path) is not None:
-            return None
+        """As the gate would have it on disk: no links, nothing huge or generated."""
         try:
-            return Buffer(path, document.language, self.gate.shown(path, to_newlines(document.text)))
+            text = to_newlines(document.text)
+            if self.gate.led_to(path) != path or kind_of(path, text.encode("utf-8", "replace")) is not None:
+                return None
+            return Buffer(path, document.language, self.gate.shown(path, text))
         except Refused:
             return None
 
@@ -109,32 +111,6 @@ class Gatherer:
         # Those that were pinned first keep their place.
         score = _PINNED_SCORE - number / 1000
         return [Candidate(pin.path, first, last, shown, Source.PINNED, score, "you pinned it")]
-
-    def _given(self, snapshot: Snapshot, buffers: tuple[Buffer, ...]) -> tuple[Candidate, ...]:
-        found = []
-        for place in snapshot.places:
-            text = self._text(place.path, buffers) if place.path != snapshot.path else None
-            shown = outline(text, language_of(PurePosixPath(place.path))) if text is not None else None
-            if text is None or shown is None:
-                continue
-            around = [it for it in shown.symbols if it.first <= place.line <= it.last]
-            if not around:
-                continue
-            symbol = min(around, key=lambda it: it.last - it.first)
-            short = symbol.last - symbol.first < _WHOLE_LINES
-            whole = "\n".join(text.split("\n")[symbol.first - 1 : symbol.last])
-            found.append(
-                Candidate(
-                    place.path,
-                    symbol.first,
-                    symbol.last,
-                    whole if short else symbol.signature,
-                    Source.LSP,
-                    _LSP_SCORE,
-                    f"the editor's language server says that it defines `{place.name}`",
-                )
-            )
-        return tuple(found)
 
 
 def _may_be_chosen(path: str) -> bool:

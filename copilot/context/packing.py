@@ -4,7 +4,7 @@ The snippets stand at the front of the prompt. What moves there costs all of it 
 still wanted keeps its place, and what is new comes behind it, however useful it is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
@@ -36,7 +36,8 @@ def packed(candidates: Sequence[Candidate], characters: int, kept: Sequence[Snip
     ``kept``: what the last prompt had. Those of it that are still wanted stand first, as they stood; behind them what
     is new, the most useful last, where the prefix begins. Snippets of one file stand together in the order of lines.
     """
-    before = {_key(snippet.path, snippet.start_line, snippet.text): at for at, snippet in enumerate(kept)}
+    # By text, not by lines: an edit further up moves those and changes nothing in the prompt.
+    before = {(snippet.path, snippet.text): at for at, snippet in enumerate(kept)}
     chosen: list[Candidate] = []
     left = characters
     for candidate in sorted(candidates, key=lambda it: (-_worth(it, before), it.path, it.first, it.text)):
@@ -57,24 +58,20 @@ def packed(candidates: Sequence[Candidate], characters: int, kept: Sequence[Snip
         chosen.append(candidate._replace(text=text, last=_last(candidate, text)))
         left -= len(text) + OVERHEAD + len(candidate.path)
     snippets = [_snippet(it) for it in _merged(chosen)]
-    old = [it for it in snippets if _key(it.path, it.start_line, it.text) in before]
-    old.sort(key=lambda it: before[_key(it.path, it.start_line, it.text)])
+    old = [it for it in snippets if (it.path, it.text) in before]
+    old.sort(key=lambda it: before[it.path, it.text])
     new = [it for it in snippets if it not in old]
     return (*old, *_by_file(new))
 
 
-def _worth(candidate: Candidate, before: dict[tuple[str, int, str], int]) -> float:
+def _worth(candidate: Candidate, before: Mapping[tuple[str, str], int]) -> float:
     """Score by length: of two equally good candidates the shorter leaves room for a third."""
     score = candidate.score
-    if _key(candidate.path, candidate.first, candidate.text.rstrip("\n")) in before:
+    if (candidate.path, candidate.text.rstrip("\n")) in before:
         score *= _KEPT
     if candidate.source is Source.PINNED:
         return score + 1000
     return float(score / (1 + len(candidate.text) / _SIZE) ** 0.5)
-
-
-def _key(path: str, first: int, text: str) -> tuple[str, int, str]:
-    return path, first, text
 
 
 def _same(one: Candidate, other: Candidate) -> bool:

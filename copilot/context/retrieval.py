@@ -4,7 +4,7 @@ Runs with each key, so everything is bounded: the names that are looked up, the 
 parsed. :class:`Retriever` holds what the next question will want again.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from copilot.context.candidates import Candidate, Question, Source
@@ -12,7 +12,9 @@ from copilot.context.definitions import definitions
 from copilot.context.near import Near, near
 from copilot.context.outlook import outlook
 from copilot.context.recent import recent
+from copilot.context.shapes import shape
 from copilot.context.similar import in_buffers, similar
+from copilot.context.snapshot import Place
 from copilot.context.twin import twin
 from copilot.context.usages import callers, siblings
 from copilot.context.view import Cache, View
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 
 _ROUNDS = 8
+_GIVEN_SCORE = 0.9
 
 
 class Retriever:
@@ -56,6 +59,23 @@ class Retriever:
                 found += retrieve()
         self.unfinished = bool(view.postponed)
         return _distinct(it for it in found if it.source not in off and _may_be_shown(it, view))
+
+    def defined_at(self, question: Question, places: Sequence[Place]) -> list[Candidate]:
+        """What others say is defined there, as it is shown elsewhere; left out where that can't be read soon."""
+        view = View(question, self._reader, self._gate, self._cache)
+        found = []
+        for place in places:
+            around = [it for it in view.symbols(place.path).rows if it.first <= place.line <= it.last]
+            if not around:
+                continue
+            row = min(around, key=lambda it: it.last - it.first)
+            shown = shape(row, view)
+            if shown is None:
+                continue
+            first, last, text = shown
+            reason = f"the editor's language server says that it defines `{place.name}`"
+            found.append(Candidate(row.path, first, last, text, Source.LSP, _GIVEN_SCORE, reason))
+        return _distinct(it for it in found if _may_be_shown(it, view))
 
 
 def candidates(

@@ -1,5 +1,6 @@
 """What someone wants the model to see, or not to see, of a workspace: pins, bans, and files that are never shown."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -9,9 +10,17 @@ from msgspec import Meta
 
 from copilot import paths
 from copilot.config.kept import KeptByWorkspace
+from copilot.errors import SlipstreamError
 
 MOST = 100
 """Entries of each kind in one workspace."""
+
+_TELLING = 4
+"""Lines; of fewer it can't be said that most are the same."""
+
+_TELLING_CHARACTERS = 8
+_MOST_LINES = 200
+_SAYS_LITTLE = ("@", "#", "//", "/*", "*", "return", '"""')
 
 _Path = Annotated[str, Meta(min_length=1, max_length=4096)]
 _Line = Annotated[int, Meta(ge=1, le=2**31 - 1)]
@@ -27,10 +36,22 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ban(msgspec.Struct, frozen=True, kw_only=True):
-    """A piece of code that is not shown: what in ``path`` begins with the line ``head``, in whatever shape."""
+    """A piece of code that is not shown: what in ``path`` has the line ``head``, in whatever shape, and what has most
+    of the same lines. ``lines``: hashes of those that say something; code is not kept here.
+    """
 
     path: _Path
     head: str
+    lines: tuple[str, ...] = ()
+
+    def meets(self, path: str, text: str) -> bool:
+        """Whether ``text`` of a file is that piece, or has it."""
+        if path != self.path:
+            return False
+        if any(_begins(line.strip(), self.head) for line in text.split("\n")):
+            return True
+        there = set(lines_of(text)) if len(self.lines) >= _TELLING else set()
+        return 2 * len(there.intersection(self.lines)) > min(len(there), len(self.lines)) > 0
 
 
 class Steering(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,27 +67,24 @@ class Steering(msgspec.Struct, frozen=True, kw_only=True):
 
     def allows(self, path: str, text: str) -> bool:
         """Whether ``text`` of a file may be shown. One piece that is banned bans the whole that it stands in."""
-        if self.hides(path):
-            return False
-        heads = [it.head for it in self.bans if it.path == path]
-        return not any(_begins(line.strip(), head) for head in heads for line in text.split("\n"))
+        return not self.hides(path) and not any(it.meets(path, text) for it in self.bans)
 
     def with_pin(self, pin: Pin) -> "Steering":
         """What is pinned is banned no more."""
         pins = (*(it for it in self.pins if (it.path, it.head) != (pin.path, pin.head)), pin)
         bans = tuple(it for it in self.bans if (it.path, it.head) != (pin.path, pin.head))
         never = tuple(it for it in self.never if not (pin.path == it or pin.path.startswith(f"{it}/")))
-        return Steering(pins=pins[-MOST:], bans=bans, never=never)
+        return _checked(Steering(pins=pins, bans=bans, never=never))
 
     def with_ban(self, ban: Ban) -> "Steering":
         pins = tuple(it for it in self.pins if (it.path, it.head) != (ban.path, ban.head))
         bans = (*(it for it in self.bans if it != ban), ban)
-        return Steering(pins=pins, bans=bans[-MOST:], never=self.never)
+        return _checked(Steering(pins=pins, bans=bans, never=self.never))
 
     def with_never(self, path: str) -> "Steering":
         kept = tuple(it for it in self.never if it != path and not it.startswith(f"{path}/"))
         pins = tuple(it for it in self.pins if it.path != path and not it.path.startswith(f"{path}/"))
-        return Steering(pins=pins, bans=self.bans, never=(*kept, path)[-MOST:])
+        return _checked(Steering(pins=pins, bans=self.bans, never=(*kept, path)))
 
     def without(self, path: str) -> "Steering":
         """Nothing is said about ``path`` any more, nor about what lies below it."""
@@ -81,10 +99,30 @@ class Steering(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def _checked(steering: Steering) -> Steering:
+    """Raises :class:`SlipstreamError` ``too_many``: to drop the oldest would show what someone banned."""
+    if max(len(steering.pins), len(steering.bans), len(steering.never)) > MOST:
+        raise SlipstreamError(
+            f"There are {MOST} pins, bans or hidden files in this workspace already.",
+            hint="Take some back first; a folder counts as one, and a .copilotignore has no limit.",
+            code="too_many",
+        )
+    return steering
+
+
 def head_of(text: str) -> str:
     """The first line of ``text`` that says something, without its indentation and without what begins a body: the
-    same whether that is shown or not."""
-    return next((bare for line in text.split("\n") if (bare := _bare(line))), "")
+    same whether that is shown or not. Decorators and comments say less than what they stand at."""
+    bare = [line for line in map(_bare, text.split("\n")) if line]
+    return next((line for line in bare if not line.startswith(_SAYS_LITTLE)), bare[0] if bare else "")
+
+
+def lines_of(text: str) -> tuple[str, ...]:
+    """Hashes of the lines that say something, at most ``_MOST_LINES``."""
+    telling = [line for line in map(_bare, text.split("\n")) if len(line) >= _TELLING_CHARACTERS]
+    return tuple(hashlib.blake2b(line.encode("utf-8", "replace"), digest_size=6).hexdigest() for line in telling)[
+        :_MOST_LINES
+    ]
 
 
 def place_of(pin: Pin, lines: Sequence[str]) -> tuple[int, int] | None:

@@ -110,6 +110,11 @@ class Reader:
         """``gate``: what ``text`` reads through; without one it has no patterns but those in the workspace."""
         return cls(root, paths.index_dir(root), gate)
 
+    @classmethod
+    def of_nothing(cls, root: Path) -> "Reader":
+        """Answers as where there is no index."""
+        return cls(root, Path(os.devnull))
+
     def close(self) -> None:
         if self._database is not None:
             self._database.close()

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import unicodedata
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -86,6 +87,8 @@ class Gate:
         self.root = root.resolve()
         self._exclude = tuple(exclude)
         self._made: Ignores | None = None
+        # Which files are private may depend on the folder they are in; each such folder begins with a dot.
+        self._before = f"{self.root}/" if "/." in unicodedata.normalize("NFKC", str(self.root)) else ""
 
     def refusal(self, path: str, *, is_folder: bool = False) -> Refusal | None:
         """By name only: ``OUTSIDE``, ``EXCLUDED``, ``SENSITIVE`` or ``IGNORED``, the first that holds, or None.
@@ -103,7 +106,7 @@ class Gate:
             return _of_folder(level)
         if level.excludes(name, is_folder=is_folder):
             return Refusal.EXCLUDED
-        if not is_folder and is_sensitive(normal):
+        if not is_folder and self._is_sensitive(normal):
             return Refusal.SENSITIVE
         return Refusal.IGNORED if level.ignores(name, is_folder=is_folder) else None
 
@@ -144,7 +147,7 @@ class Gate:
                 path = before + name
                 if is_folder:
                     folders.append(path)
-                elif not is_sensitive(path) and (info := _stat(entry)):
+                elif not self._is_sensitive(path) and (info := _stat(entry)):
                     files.append(Found(path, info.st_size, info.st_mtime_ns))
         except OSError:
             # The disk failed in the middle: what was seen until then counts.
@@ -194,7 +197,7 @@ class Gate:
         """
         if not inside.is_name(path):
             raise Refused(path, Refusal.OUTSIDE)
-        for name in {path, self._led_to(path)}:
+        for name in {path, self.led_to(path)}:
             reason = self.refusal(name)
             if reason is Refusal.OUTSIDE:
                 # Of a file elsewhere only its name and what the user configured say something.
@@ -206,7 +209,7 @@ class Gate:
                 raise Refused(path, reason)
         return masked(text)[0]
 
-    def _led_to(self, path: str) -> str:
+    def led_to(self, path: str) -> str:
         """Where ``path`` leads, relative to the root where that is inside it."""
         try:
             real = (self.root / path).resolve()
@@ -215,9 +218,16 @@ class Gate:
             return path
         return (real.relative_to(self.root) if real.is_relative_to(self.root) else real).as_posix()
 
+    def _is_sensitive(self, path: str) -> bool:
+        return is_sensitive(self._before + path)
+
     def forget(self) -> None:
-        """Ignore files may have changed: read them anew."""
+        """Ignore files may have changed: read them anew, at the next question."""
         self._made = None
+
+    def renew(self) -> None:
+        """The same at once, which asks Git and reads the disk; others get the old answers meanwhile."""
+        self._made = Ignores(self.root, self._exclude)
 
     def _ignores(self) -> Ignores:
         made = self._made

@@ -21,7 +21,7 @@ from copilot_lsp.folders import Folder
 
 if TYPE_CHECKING:
     from copilot.context.gathering import Gatherer
-    from copilot.context.steering import Steering, SteeringFile
+    from copilot.context.steering import SteeringFile
     from copilot_lsp.server import Server
 
 log = logging.getLogger(__name__)
@@ -29,10 +29,11 @@ log = logging.getLogger(__name__)
 PAUSE = 0.15
 """Seconds without an edit after which the caret is taken to rest."""
 
-_DENSITY = 3.0
-"""Characters of a snippet for each of its tokens; code has a few more, its paths fewer."""
+_DENSITY = 2.6
+"""Characters of a snippet for each of its tokens; most code has more, but what is left out is left out whole."""
 
 _MOST_OTHERS = 24
+_RENEW_SECONDS = 5.0
 
 
 class _Wanted(NamedTuple):
@@ -62,7 +63,10 @@ class Feed:
         self._wanted: _Wanted | None = None
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._renewed: dict[Path, float] = {}
         self._closed = False
+        self._epoch = 0
+        """Grows when something may not be shown any more: what was being gathered then is out of date."""
 
     # ------------------------------------------------------------------------------------------------ from the editor
 
@@ -94,22 +98,35 @@ class Feed:
             self._timer = asyncio.get_running_loop().call_later(PAUSE, self._want, spot)
 
     def closed(self, uri: str) -> None:
+        self._stop_timer()
         for known in (self._kept, self._looked, self._spots, self._lines):
             known.pop(uri, None)
 
-    def steered(self, folder: Folder, steering: "Steering") -> None:
+    def steered(self) -> None:
         """Someone said what is to be shown: nothing else is, from now on."""
-        for uri, kept in list(self._kept.items()):
-            found = self._server.folders.of(uri)
-            if found is None or found[0] is not folder:
-                continue
-            left = tuple(it for it in kept if steering.allows(it.path, it.text))
-            if left != kept:
-                self._kept[uri] = left
-                self._show(uri, left, True)
+        self._withdraw()
         last = next(reversed(self._looked), None)
         if last is not None and (spot := self._spots.get(last)) is not None:
             self._want(spot, at_once=True)
+
+    def narrowed(self) -> None:
+        """What may be seen of the folders may be less now, or nothing at all may be shown."""
+        self._withdraw()
+
+    def _withdraw(self) -> None:
+        self._epoch += 1
+        for uri in list(self._server.documents):
+            found = self._server.folders.of(uri)
+            allowed = self._allowed(found[0] if found is not None else None)
+            if uri in self._kept:
+                self._kept[uri] = tuple(filter(allowed, self._kept[uri]))
+            self._server.inline.withdraw(uri, allowed)
+
+    def _allowed(self, folder: Folder | None) -> Callable[[Snippet], bool]:
+        if folder is None or self._characters <= 0:
+            return lambda it: False
+        gate, steering = folder.gate, self.steering.of(folder.root)
+        return lambda it: steering.allows(it.path, it.text) and gate.refusal(it.path) is None
 
     @property
     def steering(self) -> "SteeringFile":
@@ -135,7 +152,7 @@ class Feed:
         found = self._server.folders.of(uri)
         if self._closed or found is None or self._characters <= 0 or self._server.inline.document(uri) is None:
             return
-        pending = self._wanted is not None and self._wanted.at_once and self._wanted.spot.document.uri == uri
+        pending = self._wanted is not None and self._wanted.at_once
         self._wanted = _Wanted(*found, spot, at_once or pending)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._gather_all(), name="gather context")
@@ -152,6 +169,12 @@ class Feed:
     async def _gather(self, wanted: _Wanted) -> None:
         places = await self._definitions.near(wanted.spot)
         folder, uri = wanted.folder, wanted.spot.document.uri
+        if folder.handle is None and self._now() - self._renewed.get(folder.root, 0.0) > _RENEW_SECONDS:
+            # No indexer says that files of rules have changed.
+            self._renewed[folder.root] = self._now()
+            await asyncio.to_thread(folder.gate.renew)
+            self._withdraw()
+        epoch = self._epoch
         snapshot = Snapshot(
             path=wanted.path,
             document=wanted.spot.document,
@@ -168,18 +191,24 @@ class Feed:
         snippets = await loop.run_in_executor(self._pool, self._gathered, folder, snapshot)
         if self._closed or self._server.documents.find(uri) is None:
             return
+        if epoch != self._epoch:
+            self._want(wanted.spot, at_once=wanted.at_once)
+            return
         self._kept[uri] = snippets
         self._show(uri, snippets, wanted.at_once)
 
     def _gathered(self, folder: Folder, snapshot: Snapshot) -> tuple[Snippet, ...]:
         """In the thread."""
         from copilot.context.gathering import Gatherer
+        from copilot.index.reader import Reader
 
+        indexed = folder.handle is not None
         gatherer = self._gatherers.get(folder.root)
-        if gatherer is None or gatherer.gate is not folder.gate:
+        if gatherer is None or gatherer.gate is not folder.gate or gatherer.indexed != indexed:
             if gatherer is not None:
                 gatherer.close()
-            gatherer = self._gatherers[folder.root] = Gatherer(folder.gate, self.steering)
+            reader = None if indexed else Reader.of_nothing(folder.root)
+            gatherer = self._gatherers[folder.root] = Gatherer(folder.gate, self.steering, reader)
         return gatherer.gather(snapshot)
 
     def _others(self, folder: Folder, uri: str) -> tuple[tuple[str, Document], ...]:

