@@ -26,10 +26,8 @@ from copilot_lsp.protocol import ClientError
 
 if TYPE_CHECKING:
     from copilot.chat.attachments import Attachment
-    from copilot.chat.place import Lines
     from copilot.chat.proposal import Proposal
     from copilot.client.host import HostClient
-    from copilot.text.document import Document
     from copilot_lsp.server import Server
 
 log = logging.getLogger(__name__)
@@ -308,12 +306,10 @@ class Companion:
 
     async def _insert(self, code: str) -> None:
         from copilot.chat.applying import inserted
-        from copilot.chat.withheld import check_inserted
 
         await self._settled()
         uri, caret = self._here(), self.attention.caret
         document = self._server.documents.get(uri)
-        await asyncio.to_thread(check_inserted, code, document.text)
         if caret is None:
             raise SlipstreamError(
                 "The editor has not said where its caret is.", hint="Move the caret in it.", code="no_caret"
@@ -322,7 +318,8 @@ class Companion:
         line, column = document.split_at(caret, encoding)
         here = document.position_at(line, column, encoding)
         position = {"line": here.line, "character": here.character}
-        edit = {"range": {"start": position, "end": position}, "newText": inserted(document, line, column, code)}
+        text = await asyncio.to_thread(inserted, document, line, column, code)
+        edit = {"range": {"start": position, "end": position}, "newText": text}
         if self._server.tasks.abilities.versions:
             identifier = {"uri": uri, "version": document.version}
             await self._edit({"documentChanges": [{"textDocument": identifier, "edits": [edit]}]}, "Insert code")
@@ -330,6 +327,7 @@ class Companion:
             await self._edit({"changes": {uri: [edit]}}, "Insert code")
 
     async def _proposed(self, letter: exchange.Propose) -> exchange.Review:
+        from copilot.chat.applying import applied
         from copilot.chat.place import Place
 
         document = self._server.documents.get(letter.uri or self._here())
@@ -339,7 +337,7 @@ class Companion:
             encoding = self._server.documents.encoding
             place = Place(document, document.split_at(span.start, encoding), document.split_at(span.end, encoding))
             selection = place.lines
-        proposal = await asyncio.to_thread(_applied, document, letter.code, selection)
+        proposal = await asyncio.to_thread(applied, document, letter.code, selection)
         return self.offer(proposal, f"Change {(self._server.shown_path(document.uri) or '').rpartition('/')[2]}")
 
     async def _apply(self, letter: exchange.Apply) -> None:
@@ -405,14 +403,3 @@ class Companion:
         if not (isinstance(answer, dict) and answer.get("success")):
             raise SlipstreamError("The editor did not show the file.", code="not_shown")
         self.attention.at(letter.uri)
-
-
-def _applied(document: "Document", code: str, selected: "Lines | None") -> "Proposal":
-    """Of a model that saw the document without its secrets. Raises ``SlipstreamError``."""
-    from copilot.chat.applying import applied
-    from copilot.chat.place import Lines, shown_document
-    from copilot.chat.withheld import revealed
-
-    proposal = applied(shown_document(document), code, selected)
-    # The same line elsewhere in the file may be the one that was meant.
-    return revealed(proposal, document, proposal.rests, Lines(0, len(document.lines)))

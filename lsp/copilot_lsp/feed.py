@@ -104,16 +104,13 @@ class Feed:
 
     def steered(self) -> None:
         """Someone said what is to be shown: nothing else is, from now on."""
-        self._withdraw()
+        self.narrowed()
         last = next(reversed(self._looked), None)
         if last is not None and (spot := self._spots.get(last)) is not None:
             self._want(spot, at_once=True)
 
     def narrowed(self) -> None:
-        """What may be seen of the folders may be less now, or nothing at all may be shown."""
-        self._withdraw()
-
-    def _withdraw(self) -> None:
+        """What may be seen may be less now: nothing else is in any prompt, nor what was made of it on any screen."""
         self._epoch += 1
         for uri in list(self._server.documents):
             found = self._server.folders.of(uri)
@@ -173,7 +170,7 @@ class Feed:
             # No indexer says that files of rules have changed.
             self._renewed[folder.root] = self._now()
             await asyncio.to_thread(folder.gate.renew)
-            self._withdraw()
+            self.narrowed()
         epoch = self._epoch
         snapshot = Snapshot(
             path=wanted.path,
