@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from copilot.chat.indentation import reindented
-from copilot.chat.place import Lines
+from copilot.chat.place import Lines, shown_document
 from copilot.chat.proposal import Proposal, line_end_of, replace_lines, with_line_end
+from copilot.chat.withheld import check_inserted, revealed
 from copilot.errors import SlipstreamError
 from copilot.safety.invisible import without_invisible
 from copilot.syntax.source import Definition, Source
@@ -34,8 +35,15 @@ def applied(document: Document, code: str, selected: Lines | None = None) -> Pro
     """``code`` where it belongs in ``document``: definitions in place of those of the same name, new ones behind them,
     imports with the imports. What names nothing goes in place of what is ``selected``.
 
-    Raises :class:`SlipstreamError` ``no_place`` where nothing says where it goes, ``elided`` where it leaves code out.
+    The model that wrote it saw the document without its secrets. Raises :class:`SlipstreamError` ``no_place`` where
+    nothing says where it goes, ``elided`` where it leaves code out, ``secrets_left_out`` as :func:`revealed` does.
     """
+    proposal = _placed(shown_document(document), code, selected)
+    # The same line elsewhere in the file may be the one that was meant.
+    return revealed(proposal, document, proposal.rests, Lines(0, len(document.lines)))
+
+
+def _placed(document: Document, code: str, selected: Lines | None) -> Proposal:
     code = without_invisible(to_newlines(code), code=True).strip("\n")
     text = to_newlines(document.text)
     if not code.strip():
@@ -186,7 +194,8 @@ def _edited(text: str, edits: Sequence[_Edit]) -> str:
 
 def inserted(document: Document, line: int, column: int, code: str) -> str:
     """``code`` as it should be put at a caret (code points from 0): as deep as its line is, with the line ends of the
-    document."""
+    document. Raises :class:`SlipstreamError` ``secrets_left_out`` where a placeholder is in it."""
+    check_inserted(code, document.text)
     code = without_invisible(to_newlines(code), code=True).strip("\n")
     head = document.lines[line][:column]
     if not head.strip():

@@ -144,3 +144,35 @@ def test_invisible_characters_do_not_get_into_a_file() -> None:
 )
 def test_at_a_caret_code_is_as_deep_as_its_line(line: int, column: int, code: str, text: str) -> None:
     assert inserted(document(), line, column, code) == text
+
+
+TWIN_PASSWORDS = ("hunter2xKf93" + "jdkA!", "Zr7#mVb2pLs8" + "QxT!4")
+LOGINS = """\
+def first():
+    password = '{}'
+    return login(password)
+
+
+def second():
+    password = '{}'
+    return login(password)
+""".format(*TWIN_PASSWORDS)
+SHOWN_PASSWORD = "PASSWORD_REDACTED"
+
+
+def logins() -> Document:
+    return Document.from_text("file:///p/logins.py", "python", 1, LOGINS)
+
+
+def test_secrets_in_lines_that_stay_stay() -> None:
+    code = f"def second():\n    password = '{SHOWN_PASSWORD}'\n    return login(password, 2)"
+    assert applied(logins(), code).text == LOGINS.removesuffix("password)\n") + "password, 2)\n"
+
+
+@pytest.mark.parametrize("written", [SHOWN_PASSWORD, SHOWN_PASSWORD + "x", "REDACTEDx"])
+def test_a_placeholder_is_never_applied_or_inserted(written: str) -> None:
+    code = f"def second():\n    return login('{written}')"
+    for attempt in (lambda: applied(logins(), code), lambda: inserted(logins(), 4, 0, code)):
+        with pytest.raises(SlipstreamError) as caught:
+            attempt()
+        assert caught.value.code == "secrets_left_out"
