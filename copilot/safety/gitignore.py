@@ -56,6 +56,12 @@ def _without_trailing_spaces(line: bytes) -> bytes:
     return kept
 
 
+def is_wild(rule: Rule) -> bool:
+    """Whether it takes an expression to compare it, which costs time with each name."""
+    pattern = rule.pattern.removeprefix(b"**/")
+    return SPECIAL.search(pattern, int(pattern.startswith(b"*"))) is not None
+
+
 class RuleSet:
     """The rules of one file, asked many times. Rules are numbered from 0."""
 

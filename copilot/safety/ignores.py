@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from copilot.safety import inside, repository
-from copilot.safety.gitignore import Rule, RuleSet, parse
+from copilot.safety.gitignore import Rule, RuleSet, is_wild, parse
 
 OWN_FILE = ".copilotignore"
 _MOST_BYTES = 1_000_000
 _EVERYTHING = b"*\n"
+_MOST_WILD = 5_000
 _MOST_LEVELS = 200_000
 
 
@@ -45,6 +46,14 @@ class OwnRules:
         excluding = self._excluding.last(_folded(name), None if path is None else _folded(path), is_folder=is_folder)
         including = self._including.last(name, path, is_folder=is_folder)
         return None if excluding == including else excluding > including
+
+
+def _bytes(text: str) -> bytes:
+    """As the disk has the name; a configuration may also hold what no name is."""
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode(errors="surrogatepass")
 
 
 def _folded(text: bytes) -> bytes:
@@ -85,7 +94,7 @@ class Level(NamedTuple):
 
 
 def _refused(stacks: tuple[_Stack, ...], name: str, is_folder: bool) -> bool:
-    raw = name.encode()
+    raw = _bytes(name)
     for stack in stacks:
         for rules, before in stack:
             verdict = rules.verdict(raw, None if before is None else before + raw, is_folder=is_folder)
@@ -106,7 +115,7 @@ class Ignores:
         self._known_own: dict[bytes, OwnRules] = {}
         self._settings = repository.git_settings(root)
         self._exclude = tuple(exclude)
-        self._configured = OwnRules(parse("\n".join(exclude).encode(errors="surrogateescape")))
+        self._configured = OwnRules(parse(b"\n".join(map(_bytes, exclude))))
         self._levels = {"": self._root_level()}
 
     def level(self, folder: str) -> Level:
@@ -123,7 +132,7 @@ class Ignores:
     def excludes_elsewhere(self, path: str) -> bool:
         """Whether the configuration excludes a file outside the root, of which no file of rules is read."""
         parts = [part for part in path.split("/") if part not in {"", ".", ".."}]
-        raw = [part.encode(errors="surrogateescape") for part in parts]
+        raw = [_bytes(part) for part in parts]
         return any(
             self._configured.verdict(part, b"/".join(raw[: number + 1]), is_folder=number + 1 < len(raw))
             for number, part in enumerate(raw)
@@ -206,7 +215,7 @@ class Ignores:
             return ()
         rules = self._known.get(data)
         if rules is None:
-            rules = self._known[data] = RuleSet(parse(data), fold=self._settings.ignores_case)
+            rules = self._known[data] = RuleSet(_parsed(data), fold=self._settings.ignores_case)
         return (_Applied(rules, b""),)
 
     def _own_rules(self, data: bytes | None) -> _Stack:
@@ -214,13 +223,19 @@ class Ignores:
             return ()
         rules = self._known_own.get(data)
         if rules is None:
-            rules = self._known_own[data] = OwnRules(parse(data))
+            rules = self._known_own[data] = OwnRules(_parsed(data))
         return (_Applied(rules, b""),)
+
+
+def _parsed(data: bytes) -> list[Rule]:
+    """One with more wild cards than can be compared in time hides everything, as one of absurd size does."""
+    rules = parse(data)
+    return rules if sum(map(is_wild, rules)) <= _MOST_WILD else parse(_EVERYTHING)
 
 
 def _deeper(stacks: tuple[_Stack, ...], name: str) -> tuple[_Stack, ...]:
     """What of ``stacks`` still matters in the folder ``name``. The last stays, though empty: files may come to it."""
-    raw = name.encode() + b"/"
+    raw = _bytes(name) + b"/"
     found = [tuple(below for it in stack if (below := _applied_below(it, raw))) for stack in stacks]
     return (*filter(None, found[:-1]), found[-1])
 

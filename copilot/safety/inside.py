@@ -3,6 +3,7 @@
 A link that leads to another place inside is not followed either: rules are about names, and it would be a second one.
 """
 
+import errno
 import os
 import re
 import stat
@@ -85,7 +86,11 @@ def open_file(root: Path, path: str) -> int:
 
 def begin_of(path: Path | str, size: int, *, dir_fd: int | None = None, follow: bool = True) -> bytes:
     """Up to ``size`` bytes of a regular file anywhere. Raises :class:`NotRegularError` or another :class:`OSError`."""
-    descriptor = os.open(path, _FILE & ~os.O_NOFOLLOW if follow else _FILE, dir_fd=dir_fd)
+    try:
+        descriptor = os.open(path, _FILE & ~os.O_NOFOLLOW if follow else _FILE, dir_fd=dir_fd)
+    except ValueError as error:
+        # A name with a NUL byte, or with what no file system can hold.
+        raise FileNotFoundError(errno.ENOENT, str(error), str(path)) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise NotRegularError(path)

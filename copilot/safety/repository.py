@@ -50,16 +50,21 @@ def git_settings(folder: Path) -> GitSettings:
 
 def _git_dir(folder: Path) -> Path | None:
     dot = folder / ".git"
-    if dot.is_dir():
-        return dot if (dot / "HEAD").exists() or (dot / "HEAD").is_symlink() else None
+    try:
+        if dot.is_dir():
+            (dot / "HEAD").lstat()
+            return dot
+    except OSError:
+        # Not there, or not to be entered: Git looks further up too.
+        return None
     named = _line(dot)
     return folder / named[8:] if named.startswith("gitdir: ") else None
 
 
 def _line(path: Path) -> str:
-    """What the small file holds; "" where there is none."""
+    """What the small file holds; "" where there is none. For Git a line is a string of C."""
     try:
-        return os.fsdecode(begin_of(path, _MOST_BYTES)).rstrip("\r\n")
+        return os.fsdecode(begin_of(path, _MOST_BYTES).partition(b"\0")[0]).rstrip("\r\n")
     except OSError:
         return ""
 

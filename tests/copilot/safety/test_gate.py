@@ -285,3 +285,14 @@ def test_a_refusal_says_what_it_is_about(laid: Laid) -> None:
         Gate(laid({".env": ""})).read(".env")
     assert ".env" in raised.value.message
     assert "secrets" in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [(".kube", "config"), (".aws", "credentials"), (".ssh", "work"), (".config/gcloud/in", "x.py")]
+)
+def test_a_workspace_that_is_a_private_folder(laid: Laid, folder: str, name: str) -> None:
+    root = laid({f"{folder}/{name}": "", f"{folder}/.npmrc": ""}) / folder
+    assert Gate(root).refusal(name) is Refusal.SENSITIVE
+    assert list(Gate(root).walk()) == []
+    with pytest.raises(Refused):
+        Gate(root).shown(name, "text")

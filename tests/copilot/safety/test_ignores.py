@@ -188,3 +188,30 @@ def test_rules_are_read_once_and_anew_when_forgotten(laid: Laid) -> None:
 def test_a_path_of_many_parts(laid: Laid) -> None:
     root = laid({".gitignore": "deep\n"})
     assert Gate(root).refusal("a/" * 3000 + "deep") is Refusal.IGNORED
+
+
+def test_more_wild_cards_than_can_be_compared_hide_everything(laid: Laid) -> None:
+    root = laid({".gitignore": "".join(f"a*b{number:05d}?*c\n" for number in range(60_000)), "m.py": ""})
+    assert _walked(root) == []
+    # Names and endings are as fast in any number.
+    (root / ".gitignore").write_text(
+        "".join(f"name{number}\n*.end{number}\n**/in{number}\n" for number in range(9_000))
+    )
+    (root / "in7").touch()
+    assert _walked(root) == [".gitignore", "m.py"]
+
+
+def test_a_root_whose_name_is_no_text(laid: Laid) -> None:
+    top = initialised(laid({".gitignore": "*.o\n/r?/x\n"}))
+    root = Path(os.fsdecode(os.fsencode(top) + b"/r\xff"))
+    root.mkdir()
+    for name in ("m.py", "m.o", "x"):
+        (root / name).touch()
+    assert _walked(root) == ["m.py"]
+
+
+def test_configured_rules_that_are_no_text(laid: Laid) -> None:
+    root = laid({"a.py": "", "b.py": ""})
+    gate = Gate(root, exclude=["\ud800x", "a.py", "\udcff", "c\0d"])
+    assert [it.path for it in gate.walk()] == ["b.py"]
+    assert gate.shown("/elsewhere/z.py", "text") == "text"

@@ -83,3 +83,9 @@ def test_what_is_no_file_does_not_wait(tmp_path: Path) -> None:
                 open_file(tmp_path, path)
     with pytest.raises(NotRegularError):
         open_file(Path("/dev"), "null")
+
+
+def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+    for name in ("a\0b", "a\ud800"):
+        with pytest.raises(FileNotFoundError):
+            begin_of(tmp_path / name, 10)

@@ -1,11 +1,13 @@
 """Where Git keeps its rules."""
 
+import errno
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from copilot.safety.gate import Gate
 from copilot.safety.repository import exclude_file, git_settings, top_of
 from tests.copilot.safety.conftest import initialised
 
@@ -74,3 +76,42 @@ def test_without_git(tmp_path: Path, user: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_pipe_in_place_of_a_file(tmp_path: Path, user: Path) -> None:
     os.mkfifo(tmp_path / ".git")
     assert top_of(tmp_path) is None
+
+
+@pytest.mark.parametrize("named", [b"gitdir: x\0y\n", b"gitdir: \0\n", b"\0"])
+def test_a_file_that_names_no_place(tmp_path: Path, user: Path, named: bytes) -> None:
+    (tmp_path / "m.py").touch()
+    (tmp_path / "in").mkdir()
+    for folder in (tmp_path, tmp_path / "in"):
+        (folder / ".git").write_bytes(named)
+    assert Gate(tmp_path).refusal("in/m.py") is None
+    assert "m.py" in [it.path for it in Gate(tmp_path).walk()]
+
+
+def test_a_common_folder_that_is_no_place(tmp_path: Path, user: Path) -> None:
+    top = initialised(tmp_path / "top")
+    (top / ".git" / "commondir").write_bytes(b"\0")
+    assert Gate(top).refusal("m.py") is None
+
+
+def test_a_repository_that_may_not_be_entered(tmp_path: Path, user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    top = initialised(tmp_path / "top")
+    inner = initialised(top / "in")
+    really = os.lstat
+
+    def lstat(path: str | Path) -> os.stat_result:
+        if Path(path).parent == inner / ".git":
+            raise PermissionError(errno.EACCES, "no", str(path))
+        return really(path)
+
+    # Whoever runs the tests as root may enter everything.
+    for method in ("lstat", "stat"):
+        monkeypatch.setattr(Path, method, lambda path, **_: lstat(path))
+    assert top_of(inner) == top
+    assert exclude_file(inner) is None
+
+
+def test_a_repository_that_is_a_loop_of_links(tmp_path: Path, user: Path) -> None:
+    (tmp_path / ".git").symlink_to(".git")
+    assert top_of(tmp_path) is None
+    assert Gate(tmp_path).refusal("m.py") is None
