@@ -6,12 +6,14 @@ different kinds need not be compared.
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import NamedTuple, Protocol
 
 from copilot.index.fusion import fused
 
 _MOST_NAMES = 12
+_MOST_PATHS = 30
 _EACH = 30
 _BEGINNING = 60
 """Lines of a file that was only found by its path."""
@@ -21,7 +23,7 @@ _TEST_WORTH = 0.6
 
 _WORD = re.compile(r"[^\W_][\w$]*", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::|->)[A-Za-z_$][\w$]*)*", re.ASCII)
-_PATH = re.compile(r"[\w.-]*[\w-](?:/[\w.-]+)+|[\w-]+\.[A-Za-z]\w{0,7}\b")
+_PATH = re.compile(r"(?<![\w.-])[\w.-]*[\w-](?:/[\w.-]+)+|(?<![\w-])[\w-]+\.[A-Za-z]\w{0,7}\b")
 _TEST = re.compile(r"(?:^|/)(?:tests?|specs?|__tests__)/|(?:^|/)test_|_test\.\w+$|\.(?:test|spec)\.\w+$")
 _DATA = frozenset({"field", "variable", "constant"})
 _COMMON = frozenset(
@@ -110,7 +112,7 @@ class Retriever(Protocol):
 
 def asked(question: str) -> Asked:
     """Quoted code and what is written as a name counts as a name, also where it is a common word."""
-    paths = tuple(dict.fromkeys(it.strip(".") for it in _PATH.findall(question) if not it.endswith(".")))
+    paths = tuple(dict.fromkeys(it.strip(".") for it in _PATH.findall(question) if not it.endswith(".")))[:_MOST_PATHS]
     spans = re.findall(r"`([^`\n]+)`", question)
     names: dict[str, None] = {}
     for quoted in spans:
@@ -125,8 +127,8 @@ def asked(question: str) -> Asked:
         word = found[0].lower()
         if len(word) > 2 and word not in _COMMON and not word.isdigit():
             words |= dict.fromkeys((word, *_stems(word)))
-    kept = [it for it in names if len(it) > 1 and not any(it in path for path in paths)]
-    return Asked(tuple(kept[:_MOST_NAMES]), tuple(words), paths)
+    kept = (it for it in names if len(it) > 1 and not any(it in path for path in paths))
+    return Asked(tuple(islice(kept, _MOST_NAMES)), tuple(words), paths)
 
 
 def search(

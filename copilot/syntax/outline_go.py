@@ -34,8 +34,8 @@ _QUERY = """
 """
 _KEYWORDS = frozenset({"nil", "iota", "true", "false"})
 _RECEIVER = re.compile(r"\(\s*(?:\w+\s+)?\*?\s*(\w+)")
-_IMPORT = re.compile(r"(?:([\w.]+)\s*)?[\"`]([^\"`\n]+)[\"`]")
-_COMMENT = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*", re.DOTALL)
+_IMPORT = re.compile(r"(?:(?<![\w.])([\w.]++)\s*+)?[\"`]([^\"`\n]++)[\"`]")
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|(?<!:)//[^\n]*", re.DOTALL)
 _KINDS = {"struct_type": "struct", "interface_type": "interface"}
 
 

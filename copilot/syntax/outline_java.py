@@ -26,8 +26,8 @@ _QUERY = """
 (field_declaration) @field
 (constant_declaration) @field
 """
-_IMPORT = re.compile(r"import\s+(static\s+)?([\w.\s]+?)(\.\s*\*)?\s*;?$")
-_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+_IMPORT = re.compile(r"import (static )?([\w. ]+?)(\. ?\*)? ?;?$")
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|//[^\n]*", re.DOTALL)
 _CONSTANT = re.compile(r"\bstatic\b[^=]*\bfinal\b|\bfinal\b[^=]*\bstatic\b")
 
 
@@ -54,7 +54,7 @@ def _field(node: "Node", text: str, start: int) -> Iterable[Definition]:
 
 
 def _imports(node: "Node", text: str) -> Iterable[Imported]:
-    found = _IMPORT.match(_COMMENT.sub("", text_of(node, text)).strip())
+    found = _IMPORT.match(" ".join(_COMMENT.sub("", text_of(node, text)).split()))
     if found is None:
         return
     module = "".join(found[2].split())

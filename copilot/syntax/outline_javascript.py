@@ -63,7 +63,7 @@ _TYPESCRIPT = """
 """
 _FUNCTIONS = frozenset({"arrow_function", "function_expression", "generator_function", "function"})
 _KEYWORDS = frozenset({"undefined", "arguments", "require", "module", "exports", "constructor", "prototype", "of"})
-_COMMENT = re.compile(r"(?<![:\"'\w])(?:/\*.*?\*/|//[^\n]*)", re.DOTALL)
+_COMMENT = re.compile(r"(?<![:\"'\w])(?:/\*.*?(?:\*/|\Z)|//[^\n]*)", re.DOTALL)
 _STATEMENT = re.compile(r"(?:import|export)\b(.*?)(?:\bfrom\s*)?(?:require\s*\(\s*)?[\"']([^\"'\n]*)[\"']", re.DOTALL)
 _CALL = re.compile(r"(?:require|import)\s*\(\s*[\"']([^\"'\n]+)[\"']")
 _BOUND = re.compile(r"(\{[^{}]*\}|[\w$]+)\s*(?::[^=]*)?=\s*(?:await\s+)?$")

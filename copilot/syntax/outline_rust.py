@@ -44,7 +44,7 @@ _QUERY = """
 """
 _KEYWORDS = frozenset({"Self", "derive", "cfg", "test", "allow", "macro_rules", "Some", "None", "Ok", "Err"})
 _TOKEN = re.compile(r"::|[{},*;]|(?:r#)?\w+")
-_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|//[^\n]*", re.DOTALL)
 _TYPE = re.compile(r"(?:&\s*)?(?:'\w+\s+)?(?:mut\s+|dyn\s+)*((?:\w+\s*::\s*)*)(\w+)")
 _MOST_ATTRIBUTE_LINES = 12
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from copilot.index.imports.files import Files, folder_of, joined, nearest, nearest_above
 from copilot.syntax.symbols import Import
 
-_MODULE = re.compile(r"^\s*module\s+[\"`]?([^\s\"`]+)", re.MULTILINE)
+_MODULE = re.compile(r"^[ \t]*+module[ \t]++[\"`]?([^\s\"`]+)", re.MULTILINE)
 _MOST_MODULES = 20
 
 

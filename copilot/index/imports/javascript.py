@@ -24,7 +24,8 @@ _BUILT = {
 }
 _CONFIGS = ("tsconfig.json", "jsconfig.json")
 _MOST_EXTENDED = 5
-_STRING_OR_COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*")|/\*.*?\*/|//[^\n]*', re.DOTALL)
+# One that is not closed counts too, so that it is not looked for again from every quote in it.
+_STRING_OR_COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*"?)|/\*.*?(?:\*/|\Z)|//[^\n]*', re.DOTALL)
 _TRAILING = re.compile(r",(?=\s*[}\]])")
 
 

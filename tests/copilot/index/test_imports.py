@@ -357,3 +357,16 @@ def test_broken_settings_are_no_settings(text: str) -> None:
     assert found("typescript", "src/app.ts", 'import x from "ui"', files) == ()
     assert found("rust", "src/lib.rs", "use other::x;", files) == ()
     assert found("go", "src/main.go", 'package p\nimport "a.b/c"', files) == ()
+
+
+def test_a_go_mod_of_nothing_but_lines() -> None:
+    texts = {"go.mod": "\n" * 500_000 + "module a.b/c\n", "d/e.go": ""}
+    assert found("go", "m.go", 'package a\nimport "a.b/c/d"\n', Folder(texts)) == ("d/e.go",)
+
+
+@pytest.mark.parametrize(
+    "text", ['"' + '\\"' * 300_000 + "\n", '{"a":\n"' + ('\\"' * 2_000 + "\\\n") * 200, "/*" * 400_000]
+)
+def test_a_configuration_that_is_none(text: str) -> None:
+    texts = {"tsconfig.json": text, "a.ts": "", "b.ts": ""}
+    assert found("typescript", "a.ts", 'import "./b"; import "c"\n', Folder(texts)) == ("b.ts",)

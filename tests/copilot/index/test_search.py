@@ -100,3 +100,9 @@ def test_a_place_is_found_once(reader: Reader) -> None:
     hits = search("How does Ledger add an entry with add_entry()?", reader)
     places = [(it.path, it.first, it.last) for it in hits]
     assert len(places) == len(set(places))
+
+
+@pytest.mark.parametrize("word", ["a", "-", "a.", "a/", "é"])
+def test_a_question_that_is_one_long_word(word: str) -> None:
+    said = asked(f"where is {word * 300_000} in copilot/x.py and ./setup.cfg")
+    assert said.paths[-2:] == ("copilot/x.py", "setup.cfg")

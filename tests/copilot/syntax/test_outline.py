@@ -813,3 +813,23 @@ def test_room_is_no_fault(language: str, text: str) -> None:
     found = outline(text, language)
     assert found is not None
     assert len(found.symbols) + len(found.imports) == 1
+
+
+# Each takes minutes where a part of it is looked at again and again.
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("java", "import a" + "\n" * 300_000 + ".b;\nclass A {}\n"),
+        ("java", "import a" + "\n" * 300_000 + "-b;\nclass A {}\n"),
+        ("go", "package a\nimport (\n" + "a" * 800_000 + " \n)\ntype A int\n"),
+    ],
+)
+def test_imports_that_are_none_take_no_time(language: str, text: str) -> None:
+    found = outline(text, language)
+    assert found is not None
+    assert len(imports(found)) <= 1
+
+
+def test_imports_of_java_over_lines() -> None:
+    found = of("java", "import\n  static a . b\n  . c ;\nimport a.b\n  .*;\nimport d.E;\nclass A {}\n")
+    assert imports(found) == [("a.b", (("c", "c"),)), ("a.b", (("*", "*"),)), ("d.E", ())]
