@@ -121,16 +121,12 @@ def _uncertain() -> SlipstreamError:
 def _spans(text: str, shown: str) -> list[tuple[int, int]]:
     """Where secrets stood. Masking may find another once the first ones are masked, so that is looked for as well."""
     spans = [(it.start, it.end) for it in secrets_in(text) if text[it.start : it.end] != shown[it.start : it.end]]
-    known = bytearray(len(text))
-    for start, end in spans:
-        known[start:end] = bytes([1]) * (end - start)
+    known = [*spans, (len(text), len(text))]
     at = 0
-    while at < len(text):
-        if known[at] or text[at] == shown[at]:
-            at += 1
-            continue
-        start = at
-        while at < len(text) and not known[at] and text[at] != shown[at]:
-            at += 1
-        spans.append((start, at))
+    for start, end in known:
+        while at < start and text[at:start] != shown[at:start]:
+            first = next(it for it in range(at, start) if text[it] != shown[it])
+            at = next((it for it in range(first, start) if text[it] == shown[it]), start)
+            spans.append((first, at))
+        at = end
     return sorted(spans)
