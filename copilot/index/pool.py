@@ -30,6 +30,8 @@ _AHEAD = 24
 _LONG_PATH = 1_000
 # Of real time: its own limit is one of processor time, which an idle process on a busy machine gets little of.
 _SILENCE_SECONDS = 60.0
+# One of the lowest priority may get nothing at all for minutes where everything is busy.
+_IDLE_SILENCE_SECONDS = 600.0
 _READ_BYTES = 1 << 18
 
 
@@ -49,10 +51,17 @@ class _Worker:
         self._stdin, self.stdout = self.process.stdin, self.process.stdout
         os.set_blocking(self.stdout.fileno(), False)
         self.lives = False
+        self._idle = niceness >= PARSER
         self.asked: deque[Task] = deque()
         self.heard = time.monotonic()
         self._buffer = bytearray()
         self._decoder = msgspec.msgpack.Decoder(Parsed)
+
+    @property
+    def is_silent(self) -> bool:
+        """It was asked, and says nothing any more."""
+        patience = _IDLE_SILENCE_SECONDS if self._idle else _SILENCE_SECONDS
+        return bool(self.asked) and time.monotonic() - self.heard > patience
 
     def fill(self, tasks: deque[Task]) -> None:
         """Take of the tasks as many as may wait here."""
@@ -144,14 +153,20 @@ class Pool:
         for worker in self._all():
             worker.forget()
 
+    def drop(self) -> list[str]:
+        """Forget all tasks that no worker has yet; the paths of the changes that are not answered."""
+        changes = [it.path for it in (*(self._changer.asked if self._changer else ()), *self._changes)]
+        self._changes.clear()
+        self._scan.clear()
+        return changes
+
     def answers(self) -> list[Parsed]:
         """What is there now. Raises :class:`PoolError`."""
         found: list[Parsed] = []
         for worker in self._all():
             got, more = worker.answers()
             found += got
-            silent = worker.asked and time.monotonic() - worker.heard > _SILENCE_SECONDS
-            if silent or not more:
+            if worker.is_silent or not more:
                 found += self._lost(worker)
         self._feed()
         if not self._scan:

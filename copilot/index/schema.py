@@ -4,7 +4,7 @@
 built anew, which is cheaper than a migration that is run once.
 """
 
-VERSION = 1
+VERSION = 2
 
 DATABASE = "index.sqlite"
 """Name of the file in ``copilot.paths.index_dir(root)``."""
@@ -60,7 +60,6 @@ TABLES: tuple[str, ...] = (
     )""",
     "CREATE INDEX chunk_file ON chunk (file)",
     """CREATE VIRTUAL TABLE chunk_words USING fts5 (words, content='', tokenize="ascii tokenchars '_$'")""",
-    "CREATE VIRTUAL TABLE chunk_vocabulary USING fts5vocab (chunk_words, row)",
     # Without positions: a query asks for all trigrams of a part, and looks at the text itself then.
     """CREATE VIRTUAL TABLE name_text USING fts5 (
         text, content='name', content_rowid='id', tokenize='trigram', detail='none', columnsize=0

@@ -41,6 +41,7 @@ class Store:
         self.file = folder / DATABASE
         self._names: dict[str, int] = {}
         self._folders: dict[str, int] = {}
+        self._count: int | None = None
         self.reason = ""
         if self.file.exists():
             self.reason = _unfit(self.file, root)
@@ -56,7 +57,9 @@ class Store:
         try:
             if self.reason:
                 self._create(root)
-            self.generation = int(str(self.meta("generation")))
+            with _decoding():
+                self.generation = int(str(self.meta("generation")))
+                self.created = int(str(self.meta("created")))
             info = self.file.stat()
         except BaseException:
             self._database.close()
@@ -70,7 +73,7 @@ class Store:
             self._database.execute(statement)
         # Milliseconds since 1970: it grows with each new file too, as nobody commits a thousand times a second.
         began = int(time.time() * 1000)
-        values = {"version": __version__, "root": str(root), "created": began, "generation": began, "phase": "new"}
+        values = {"version": __version__, "root": _as_text(root), "created": began, "generation": began, "phase": "new"}
         self._database.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
         # Last: whoever sees the version sees all of it.
         self._database.execute(f"PRAGMA user_version = {VERSION}")
@@ -97,12 +100,16 @@ class Store:
 
     def known(self) -> dict[str, Known]:
         """Every file, those left out too."""
-        return {path: Known(a, b) for path, a, b in self._database.execute("SELECT path, size, mtime_ns FROM file")}
+        found = {path: Known(a, b) for path, a, b in self._database.execute("SELECT path, size, mtime_ns FROM file")}
+        if not all(isinstance(path, str) for path in found):
+            raise sqlite3.DatabaseError("a path is none")
+        return found
 
     def digest(self, path: str) -> bytes:
         """Of what is indexed; empty where nothing is, or where the file is left out."""
         row = self._database.execute("SELECT digest FROM file WHERE path = ?", (path,)).fetchone()
-        return bytes(row[0]) if row else b""
+        with _decoding():
+            return bytes(memoryview(row[0])) if row else b""
 
     def below(self, path: str) -> list[str]:
         """The file of this path, and those in the folder of this path, however deep."""
@@ -112,9 +119,11 @@ class Store:
         return [row[0] for row in rows]
 
     def files(self) -> int:
-        """How many are in the index."""
-        (count,) = self._database.execute("SELECT count(*) FROM file WHERE left_out IS NULL").fetchone()
-        return int(count)
+        """How many are in the index. Counted once: that takes long where there are many."""
+        if self._count is None:
+            (count,) = self._database.execute("SELECT count(*) FROM file WHERE left_out IS NULL").fetchone()
+            self._count = int(count)
+        return self._count
 
     def write(self, file: Parsed) -> None:
         """Take over what was found in a file."""
@@ -122,7 +131,7 @@ class Store:
             self.remove([file.path])
             return
         self._begin()
-        row = self._database.execute("SELECT id FROM file WHERE path = ?", (file.path,)).fetchone()
+        row = self._row(file.path)
         if row and file.same:
             self._database.execute(
                 "UPDATE file SET size = ?, mtime_ns = ? WHERE id = ?", (file.size, file.mtime_ns, row[0])
@@ -131,6 +140,7 @@ class Store:
         number = row[0] if row else None
         if number is not None:
             self._forget(number)
+        self._add_to_count((file.left_out is None) - (row is not None and row[1] is None))
         references = sorted((self._name(name), lines) for name, lines in file.references)
         uses = array("I", [name for name, _ in references]).tobytes()
         if number is None:
@@ -164,11 +174,12 @@ class Store:
         """Forget files; how many of them there were."""
         count = 0
         for path in paths:
-            row = self._database.execute("SELECT id FROM file WHERE path = ?", (path,)).fetchone()
+            row = self._row(path)
             if row:
                 self._begin()
                 self._forget(row[0])
-                self._database.execute("DELETE FROM file WHERE id = ?", row)
+                self._database.execute("DELETE FROM file WHERE id = ?", row[:1])
+                self._add_to_count(-(row[1] is None))
                 count += 1
         return count
 
@@ -177,17 +188,19 @@ class Store:
         self._begin()
         self._database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
 
-    def commit(self) -> None:
-        """Show what was written since the last time, all at once."""
+    def commit(self) -> bool:
+        """Show what was written since the last time, all at once. False: there was nothing."""
         if not self._database.in_transaction:
-            return
+            return False
         self.note(generation=self.generation + 1, changed=int(time.time()))
         self._database.execute("COMMIT")
         self.generation += 1
+        return True
 
     def rollback(self) -> None:
         self._names.clear()
         self._folders.clear()
+        self._count = None
         with contextlib.suppress(sqlite3.Error):
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
@@ -225,6 +238,15 @@ class Store:
         yield
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def _row(self, path: str) -> tuple[int, str | None] | None:
+        """A file's number, and why it is left out."""
+        row = self._database.execute("SELECT id, left_out FROM file WHERE path = ?", (path,)).fetchone()
+        return (row[0], row[1]) if row else None
+
+    def _add_to_count(self, more: int) -> None:
+        if self._count is not None:
+            self._count += more
+
     def _begin(self) -> None:
         if not self._database.in_transaction:
             self._database.execute("BEGIN IMMEDIATE")
@@ -253,14 +275,16 @@ class Store:
         if left_out is None:
             execute("INSERT INTO file_path (file_path, rowid, path) VALUES ('delete', ?, ?)", (number, path))
         names = array("I")
-        names.frombytes(uses)
+        with _decoding():
+            names.frombytes(uses)
         self._database.executemany(
             "DELETE FROM reference WHERE name = ? AND file = ?", [(name, number) for name in names]
         )
         execute("DELETE FROM symbol WHERE file = ?", (number,))
         execute("DELETE FROM import WHERE file = ?", (number,))
         for chunk, words in execute("SELECT id, words FROM chunk WHERE file = ?", (number,)).fetchall():
-            text = zlib.decompress(words).decode()
+            with _decoding():
+                text = zlib.decompress(words).decode()
             execute("INSERT INTO chunk_words (chunk_words, rowid, words) VALUES ('delete', ?, ?)", (chunk, text))
         execute("DELETE FROM chunk WHERE file = ?", (number,))
 
@@ -289,7 +313,23 @@ _DAMAGED = "it was damaged"
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether only a new file helps. A full disk, a lock, a lack of memory pass."""
-    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+    if isinstance(error, sqlite3.OperationalError):
+        return "Could not decode" in str(error)
+    return isinstance(error, sqlite3.DatabaseError)
+
+
+@contextlib.contextmanager
+def _decoding() -> Iterator[None]:
+    """What SQLite takes for sound may still not be what was written."""
+    try:
+        yield
+    except (zlib.error, ValueError, TypeError) as error:
+        raise sqlite3.DatabaseError(f"what is stored can't be read: {error}") from error
+
+
+def _as_text(root: Path) -> str:
+    """A folder's name need not be text."""
+    return os.fsencode(root).decode(errors="backslashreplace")
 
 
 def put_aside(folder: Path) -> None:
@@ -327,7 +367,7 @@ def _unfit(file: Path, root: Path) -> str:
                 # Not one of ours at all: somebody's, so it is not thrown away.
                 return "it is of another version" if tables or not _any_table(database) else _DAMAGED
             meta = dict(database.execute("SELECT key, value FROM meta"))
-            if meta.get("version") != __version__ or meta.get("root") != str(root):
+            if meta.get("version") != __version__ or meta.get("root") != _as_text(root):
                 return "it is of another version"
             if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 return _DAMAGED

@@ -14,19 +14,17 @@ from pathlib import Path
 from typing import Protocol
 
 from copilot.index import store as stores
+from copilot.index.bell import Bell
 from copilot.index.parsed import Parsed, Task
 from copilot.index.pool import Pool, PoolError
+from copilot.index.rule_files import RULES, RulesAround, rules_around
 from copilot.index.scan import Scan
 from copilot.index.schema import MARKER
 from copilot.index.status import Status
 from copilot.index.store import Store
-from copilot.index.watch import Changes, Watch, files_below
+from copilot.index.watch import Changes, Watch, files_below, shared_file_system
 from copilot.safety.gate import Gate
 from copilot.safety.inside import is_name
-from copilot.safety.repository import exclude_file, top_of
-
-RULES = frozenset({".gitignore", ".copilotignore"})
-"""Files that say what may be seen: when one changes, everything is looked at again."""
 
 _STEP_SECONDS = 0.05
 _COMMIT_SECONDS = 1.0
@@ -60,6 +58,10 @@ class _AgainError(Exception):
         self.damaged = damaged
 
 
+class _ElsewhereError(Exception):
+    """The folder that is watched is no longer the workspace's: another may lie in its place."""
+
+
 class Upkeep:
     """``run`` returns when the client has gone. ``report`` is told each new status."""
 
@@ -82,6 +84,8 @@ class Upkeep:
         while not self._requests.over:
             try:
                 self._once()
+            except _ElsewhereError:
+                continue
             except _AgainError as again:
                 self._discard(damaged=again.damaged)
             except sqlite3.Error as error:
@@ -106,7 +110,7 @@ class Upkeep:
             stack.callback(store.rollback)
             pool = Pool(self._root, self._exclude, selector)
             stack.callback(pool.close)
-            bell = stack.enter_context(_Bell())
+            bell = stack.enter_context(Bell())
             selector.register(bell, selectors.EVENT_READ)
             work = _Work(Gate(self._root, exclude=self._exclude), store, pool, self._folder, self._report)
             with contextlib.suppress(OSError):
@@ -146,22 +150,26 @@ class _Work:
 
     def __init__(self, gate: Gate, store: Store, pool: Pool, folder: Path, report: Callable[[Status], None]) -> None:
         self.watch: Watch | None = None
+        self._identity = _identity(gate.root)
         self._gate, self._store, self._pool, self._folder, self._report = gate, store, pool, folder, report
         self._why_polling = "the system offers no way to hear of them"
         self._scan: Scan | None = None
         self._next_scan: float | None = None
         self._tidying: Iterator[None] | None = None
         self._tickets: dict[str, int] = {}
-        self._ticket = 0
+        self._ticket = self._first_ticket = 0
         self._done = self._total = self._written = 0
         self._urgent = False
-        self._rules = False
+        self._rules = self._overflowed = False
         self._committed = self._looked = time.monotonic()
         self._files = store.files()
-        self._created = int(str(store.meta("created")))
+        self._created = store.created
         self._said: Status | None = None
         self._said_at = 0.0
-        self._top = top_of(gate.root)
+        self._rules_around = RulesAround((), frozenset())
+        self._shared = shared_file_system(gate.root)
+        if self._shared:
+            self._why_polling = f"the file system ({self._shared}) doesn't tell of those made elsewhere"
 
     def begin(self) -> None:
         self._pool.start()
@@ -200,12 +208,8 @@ class _Work:
         if self.watch is not None and self.watch.due() == 0.0:
             self._follow(self.watch.collect())
         now = time.monotonic()
-        if self._rules and self._scan is None:
-            self._rules = False
-            self._gate.forget()
-            self._pool.forget()
-            self._top = top_of(self._gate.root)
-            self._begin_scan()
+        if self._rules or (self._overflowed and self._scan is None):
+            self._obey()
         elif self._scan is not None and not self._scan.over:
             self._walk(self._scan)
         elif self._scan is not None and not self._pool.scan_left and not self._pool.changes_left:
@@ -223,6 +227,17 @@ class _Work:
 
     # Scanning
 
+    def _obey(self) -> None:
+        """Other rules may hold from now on: also for what was asked by the old ones and isn't answered."""
+        self._rules = self._overflowed = False
+        self._gate.forget()
+        self._pool.forget()
+        changes = self._pool.drop()
+        self._tickets.clear()
+        self._first_ticket = self._ticket
+        self._begin_scan()
+        self._look_at(changes)
+
     def _begin_scan(self) -> None:
         self._next_scan = None
         self._tidying = None
@@ -236,18 +251,34 @@ class _Work:
         self._send(tasks, first=False)
         if scan.over:
             self._need_root()
-            self._remove(scan.gone)
+            self._miss(scan.gone)
 
     def _end_scan(self, scan: Scan) -> None:
         self._scan = None
         self._store.note(phase="ready")
         self._commit()
         seconds = time.monotonic() - scan.started
-        if self.watch is None:
+        if self._polls:
             self._next_scan = time.monotonic() + max(_POLL_SECONDS, seconds / _POLL_SHARE)
         if self._written > _MUCH:
             self._written = 0
             self._tidying = self._store.tidy()
+
+    def _miss(self, paths: Sequence[str]) -> None:
+        """The walk didn't meet these. Some may have come after it had passed."""
+        tasks: list[Task] = []
+        gone = [it for it in paths if not self._is_file(it) or not self._task(it, tasks)]
+        self._remove(gone)
+        self._send(tasks, first=True)
+
+    def _is_file(self, path: str) -> bool:
+        with contextlib.suppress(OSError):
+            return stat.S_ISREG((self._gate.root / path).lstat().st_mode)
+        return False
+
+    @property
+    def _polls(self) -> bool:
+        return self.watch is None or bool(self._shared)
 
     def _rewatch(self) -> None:
         """Watch the folders that are there, and no others: before they are listed, so that nothing is missed."""
@@ -255,7 +286,8 @@ class _Work:
         for _ in files_below(self._gate, "", lambda folder: self._enter(folder, entered)):
             pass
         if self.watch is not None:
-            for folder in self._rule_folders():
+            self._rules_around = rules_around(self._gate.root)
+            for folder in self._rules_around.folders:
                 self._enter(folder, entered)
             self.watch.keep_only(entered)
 
@@ -275,19 +307,13 @@ class _Work:
             self.end_watch()
             self._next_scan = time.monotonic() + _POLL_SECONDS
 
-    def _rule_folders(self) -> list[str]:
-        """Folders outside the workspace's own where rules lie, as absolute paths."""
-        if self._top is None:
-            return []
-        exclude = exclude_file(self._top)
-        above = [it for it in (self._gate.root, *self._gate.root.parents) if it.is_relative_to(self._top)]
-        return [*(str(it) for it in above[1:]), *([str(exclude.parent)] if exclude else [])]
-
     # Changes
 
     def _follow(self, changes: Changes) -> None:
+        if changes.root_left:
+            raise _ElsewhereError
         if changes.lost:
-            self._rules = True
+            self._overflowed = True
         self._look_at(changes.paths)
 
     def _look_at(self, paths: "Sequence[str] | frozenset[str]") -> None:
@@ -295,7 +321,7 @@ class _Work:
         tasks: list[Task] = []
         for path in paths:
             name = path.rpartition("/")[2]
-            if name in RULES or (path.startswith("/") and name == "exclude") or name == ".git":
+            if name in RULES or path in self._rules_around.files or name == ".git":
                 self._rules = True
             if not path.startswith("/") and is_name(path):
                 self._see(path, tasks)
@@ -346,7 +372,7 @@ class _Work:
         return Task(task.path, self._ticket, task.size, task.mtime_ns, task.digest)
 
     def _take(self, answer: Parsed) -> None:
-        self._done += 1
+        self._done += answer.ticket > self._first_ticket
         if self._tickets.get(answer.path) != answer.ticket:
             return
         del self._tickets[answer.path]
@@ -375,8 +401,8 @@ class _Work:
     # Housekeeping
 
     def _commit(self) -> None:
-        self._store.commit()
-        self._files = self._store.files()
+        if self._store.commit():
+            self._files = self._store.files()
         self._urgent = False
         self._committed = time.monotonic()
 
@@ -392,6 +418,8 @@ class _Work:
         if not self._store.is_in_place():
             raise _AgainError(damaged=False)
         self._need_root()
+        if _identity(self._gate.root) != self._identity:
+            raise _ElsewhereError
 
     def _need_root(self) -> None:
         """A workspace that is not there, such as one on a disk that was taken out, keeps its index."""
@@ -401,9 +429,9 @@ class _Work:
     def _say(self) -> None:
         busy = self._scan is not None or self._pool.scan_left > 0
         notice = ""
-        if self.watch is None:
+        if self._polls:
             notice = _NO_WATCH.format(seconds=_POLL_SECONDS, why=self._why_polling)
-        state = "scanning" if busy else "ready" if self.watch is not None else "polling"
+        state = "scanning" if busy else "polling" if self._polls else "ready"
         new = Status(state, self._done, self._total, self._files, notice, os.getpid(), created=self._created)
         # Each state at once, numbers a few times a second.
         now = time.monotonic()
@@ -414,30 +442,12 @@ class _Work:
         self._report(new)
 
 
-class _Bell:
-    """Wakes a thread that waits in a selector."""
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
-
-    def __enter__(self) -> "_Bell":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._read)
-        os.close(self._write)
-
-    def fileno(self) -> int:
-        return self._read
-
-    def ring(self) -> None:
-        # Full: it rings already. Closed: nobody waits any more.
-        with contextlib.suppress(OSError):
-            os.write(self._write, b"!")
-
-    def silence(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._read, 4096)
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Device and inode."""
+    with contextlib.suppress(OSError):
+        info = folder.stat()
+        return info.st_dev, info.st_ino
+    return None
 
 
 def _why(error: Exception) -> str:

@@ -5,6 +5,7 @@ and only puts down what it read; everything else happens in the thread that call
 """
 
 import os
+import re
 import time
 import warnings
 from collections import deque
@@ -30,14 +31,24 @@ _MASK = _CLOSE_WRITE | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _DELETE_SEL
 _FLAGS = _ONLY_FOLDERS | _NO_LINKS | _NOT_UNLINKED
 
 
+# Others may change files there, of which the kernel hears nothing.
+_SHARED = frozenset(
+    {
+        *("9p", "afs", "beegfs", "ceph", "cifs", "coda", "drvfs", "fuse", "gfs2", "gpfs", "lustre", "ncpfs", "nfs"),
+        *("nfs4", "ocfs2", "prl_fs", "smb3", "smbfs", "vboxsf", "virtiofs", "vmhgfs"),
+    }
+)
+
+
 class Changes(NamedTuple):
     """``paths``: of files or folders that may have come, changed or gone, relative to the root.
 
-    ``lost``: there were more; only a scan tells which.
+    ``lost``: there were more; only a scan tells which. ``root_left``: the root itself is gone, or is now elsewhere.
     """
 
     paths: frozenset[str]
     lost: bool
+    root_left: bool = False
 
 
 class Watch:
@@ -55,7 +66,7 @@ class Watch:
         self._wake = wake
         self._events: deque[tuple[int, int, str]] = deque()
         self._paths: set[str] = set()
-        self._lost = False
+        self._lost = self._root_left = False
         self._first = self._last = 0.0
         self._by_folder: dict[str, int] = {}
         self._by_number: dict[int, str] = {}
@@ -106,7 +117,7 @@ class Watch:
     def collect(self) -> Changes:
         """What has happened since the last call."""
         self._drain()
-        changes = Changes(frozenset(self._paths), self._lost)
+        changes = Changes(frozenset(self._paths), self._lost, self._root_left)
         self._paths.clear()
         self._lost, self._first = False, 0.0
         return changes
@@ -150,7 +161,7 @@ class Watch:
                     # Its watches go with it, and would tell of it by its old name.
                     left.add(path)
             elif not folder and mask & (_DELETE_SELF | _MOVE_SELF | _UNMOUNT):
-                self._lost = happened = True
+                self._lost = self._root_left = happened = True
         if left:
             self._drop([it for it in self._by_folder if any(part in left for part in upwards(it))])
         if len(self._paths) > _MOST_PATHS:
@@ -165,6 +176,29 @@ class Watch:
         for number in numbers:
             self._by_number.pop(number, None)
         self._inotify.remove_callbacks([(number, id(self)) for number in numbers])  # type: ignore[misc]
+
+
+def shared_file_system(root: Path) -> str:
+    """The type of the file system that ``root`` lies on, where it doesn't tell of all changes; else ""."""
+    try:
+        return shared_in(Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape"), root)
+    except OSError:
+        return ""
+
+
+def shared_in(mounts: str, root: Path) -> str:
+    """``mounts``: as in proc_pid_mountinfo(5)."""
+    best, kind = -1, ""
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        fields, kinds = before.split(" "), after.split(" ")
+        if len(fields) < 5:
+            continue
+        place = Path(re.sub(r"\\([0-7]{3})", lambda it: chr(int(it[1], 8)), fields[4]))
+        # The last of those at one place hides the others.
+        if len(place.parts) >= best and root.is_relative_to(place):
+            best, kind = len(place.parts), kinds[0]
+    return kind if kind.partition(".")[0] in _SHARED else ""
 
 
 def upwards(path: str) -> Iterator[str]:

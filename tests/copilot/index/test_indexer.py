@@ -414,3 +414,53 @@ def test_a_workspace_that_is_gone_keeps_its_index(indexer: Indexer, root: Path, 
     indexer.until("failed")
     assert "is not there" in indexer.said[-1]["notice"]
     assert defined(reader, "alpha") == ["alpha.py"]
+
+
+def test_a_workspace_is_moved_away_and_another_takes_its_place(indexer: Indexer, root: Path, reader: Reader) -> None:
+    root.rename(root.with_name("away"))
+    write(root, {"pkg/new.py": python("new")})
+    until(lambda: defined(reader, "new") == ["pkg/new.py"])
+    until(lambda: not defined(reader, "beta"))
+    indexer.until("ready")
+    write(root, {"pkg/later.py": python("later"), "top.py": python("top")})
+    until(lambda: defined(reader, "later") and defined(reader, "top"))
+    # What happens elsewhere is of no interest.
+    write(root.with_name("away"), {"pkg/beta.py": python("beta_two")})
+    write(root, {"last.py": python("last")})
+    until(lambda: defined(reader, "last"))
+    assert not defined(reader, "beta_two")
+
+
+def test_the_users_own_rules_change(root: Path, reader: Reader, home: Path) -> None:
+    git(root, "init", "-q")
+    git(root, "config", "core.excludesFile", str(home / "own" / "ignore"))
+    with indexing(root) as indexer:
+        indexer.until("ready")
+        write(home, {"own/ignore": "beta.py\n"})
+        until(lambda: not defined(reader, "beta"))
+        write(home, {"own/ignore": "gamma.py\n"})
+        until(lambda: defined(reader, "beta") and not defined(reader, "gamma"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE chunk SET words = x'00112233445566'",
+        "UPDATE file SET uses = x'001122'",
+        "UPDATE meta SET value = 'many' WHERE key = 'generation'",
+    ],
+)
+def test_damage_that_sqlite_does_not_see_is_mended(root: Path, reader: Reader, change: str) -> None:
+    with indexing(root) as indexer:
+        indexer.until("ready")
+    with sqlite3.connect(paths.index_dir(root) / DATABASE) as database:
+        database.execute(change)
+    database.close()
+    with indexing(root) as indexer:
+        indexer.until("ready")
+        write(root, {"alpha.py": python("alpha_two")})
+        until(lambda: defined(reader, "alpha_two") and not defined(reader, "alpha"))
+        indexer.until("ready")
+        assert defined(reader, "gamma")
+    assert indexer.process.returncode == 0
+    assert (paths.index_dir(root) / f"{DATABASE}.corrupt").exists()

@@ -167,3 +167,14 @@ def test_no_process_outlives_the_pool(tmp_path: Path, selector: selectors.BaseSe
     process = pool._changer.process
     pool.close()
     assert process.returncode is not None
+
+
+def test_one_that_has_no_priority_may_be_silent_for_long(
+    tmp_path: Path, selector: selectors.BaseSelector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, {"a.py": "def f():\n    pass\n"})
+    monkeypatch.setattr(pools, "_SILENCE_SECONDS", -1.0)
+    pool = Pool(tmp_path, [], selector)
+    pool.scan([Task("a.py")])
+    assert answered(pool, selector, 1)["a.py"].symbols
+    pool.close()

@@ -1,5 +1,7 @@
 """Writing: what shows, what goes, and what becomes of files that are no index."""
 
+import contextlib
+import os
 import sqlite3
 import stat
 from pathlib import Path
@@ -82,7 +84,12 @@ def test_a_removed_file_leaves_no_trace(tmp_path: Path, folder: Path) -> None:
     for _ in store.tidy():
         pass
     store.close()
-    assert "secretive" not in str(rows(folder, "SELECT * FROM chunk_vocabulary") + rows(folder, "SELECT * FROM name"))
+    with sqlite3.connect(folder / DATABASE) as database:
+        database.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (main, chunk_words, row)")
+        words = database.execute("SELECT * FROM vocabulary").fetchall()
+    database.close()
+    assert "kept" in str(words)
+    assert "secretive" not in str(words + rows(folder, "SELECT * FROM name"))
     assert b"secretive" not in (folder / DATABASE).read_bytes()
 
 
@@ -201,3 +208,66 @@ def test_the_log_of_a_file_that_is_gone_is_not_taken_for_the_new_ones(tmp_path: 
 def test_errors_that_pass_are_told_from_damage() -> None:
     assert stores.is_damage(sqlite3.DatabaseError("database disk image is malformed"))
     assert not stores.is_damage(sqlite3.OperationalError("database or disk is full"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE chunk SET words = x'00112233445566'",
+        "UPDATE chunk SET words = 7",
+        "UPDATE file SET uses = x'001122'",
+        "UPDATE file SET uses = 'text'",
+        "UPDATE file SET digest = 7",
+        "UPDATE file SET path = x'00ff'",
+        "UPDATE file SET path = CAST(x'ff' AS TEXT)",
+        "UPDATE meta SET value = 'many' WHERE key = 'generation'",
+        "UPDATE meta SET value = NULL WHERE key = 'created'",
+    ],
+)
+def test_damage_that_sqlite_does_not_see(tmp_path: Path, folder: Path, change: str) -> None:
+    store = Store(folder, tmp_path)
+    store.write(file("a.py", "alpha"))
+    store.commit()
+    store.close()
+    with sqlite3.connect(folder / DATABASE) as database:
+        database.execute(change)
+    database.close()
+
+    def used() -> None:
+        with contextlib.closing(Store(folder, tmp_path)) as store:
+            store.known()
+            store.digest("a.py")
+            store.remove(["a.py"])
+
+    with pytest.raises(sqlite3.Error) as raised:
+        used()
+    assert stores.is_damage(raised.value)
+
+
+def test_files_are_counted_as_they_come_and_go(tmp_path: Path, folder: Path) -> None:
+    store = Store(folder, tmp_path)
+    assert store.files() == 0
+    store.write(file("a.py", "alpha"))
+    store.write(file("a.py", "alpha_two"))
+    store.write(file("b.py", "beta"))
+    store.write(Parsed("c.bin", left_out="binary"))
+    assert store.files() == 2
+    store.write(Parsed("b.py", left_out="binary"))
+    store.remove(["c.bin", "never.py"])
+    assert store.files() == 1
+    assert store.commit()
+    assert not store.commit()
+    store.remove(["a.py"])
+    store.write(Parsed("b.py", gone=True))
+    assert store.files() == 0
+    store.rollback()
+    assert store.files() == 1
+    store.close()
+
+
+def test_a_root_whose_name_is_no_text(tmp_path: Path, folder: Path) -> None:
+    root = Path(os.fsdecode(os.fsencode(tmp_path) + b"/r\xff"))
+    Store(folder, root).close()
+    store = Store(folder, root)
+    assert not store.reason
+    store.close()

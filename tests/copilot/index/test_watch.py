@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from copilot.index.watch import Watch, files_below, upwards
+from copilot.index.watch import Watch, files_below, shared_in, upwards
 from copilot.safety.gate import Gate
 from tests.copilot.index.indexing import until, write
 
@@ -188,3 +188,30 @@ def test_files_below_skips_what_the_gate_refuses(tmp_path: Path) -> None:
     assert sorted(files_below(Gate(tmp_path), "", entered.append)) == [".gitignore", "a/b.py", "a/c/d.py"]
     assert sorted(entered) == ["", "a", "a/c"]
     assert list(files_below(Gate(tmp_path), "never", entered.append)) == []
+
+
+MOUNTS = r"""27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard
+31 27 0:28 / /mnt/c rw,noatime shared:3 - 9p drvfs rw,aname=drvfs
+32 27 0:29 / /home/u/my\040disk rw - fuse.sshfs host:/ rw
+33 27 0:30 / /mnt/c/local rw - tmpfs tmpfs rw
+34 27 0:31 / /srv rw - ext4 /dev/vdb rw
+35 34 0:32 / /srv rw - nfs4 host:/srv rw
+36 27 0:33 / /win rw - fuseblk /dev/sda1 rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("root", "kind"),
+    [
+        ("/home/u/work", ""),
+        ("/mnt/c/work", "9p"),
+        ("/mnt/c", "9p"),
+        ("/mnt/c/local/work", ""),
+        ("/mnt/cc", ""),
+        ("/home/u/my disk/work", "fuse.sshfs"),
+        ("/srv/work", "nfs4"),
+        ("/win/work", ""),
+    ],
+)
+def test_file_systems_that_do_not_tell(root: str, kind: str) -> None:
+    assert shared_in(MOUNTS, Path(root)) == kind
