@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from copilot.index.handle import Handle, command, environment, status_of
+from copilot import paths
+from copilot.index.handle import Handle, command, environment, last_words, status_of
 from copilot.index.reader import Reader
 from copilot.index.status import Status
 from tests.copilot.index.indexing import LIMIT_SECONDS, defined, reading, write
@@ -125,3 +126,63 @@ def test_only_what_is_needed_of_the_environment_is_passed() -> None:
 
 def test_a_pattern_is_no_option() -> None:
     assert command(Path("/w"), ["-x", "*.key"])[-2:] == ["--exclude=-x", "--exclude=*.key"]
+
+
+async def test_patterns_and_paths_that_no_system_takes(root: Path, reader: Reader) -> None:
+    client = Client(root, "b.py\0c", "\ud800x", "\udcff")
+    try:
+        await client.until_state("ready")
+        assert (defined(reader, "alpha"), defined(reader, "beta")) == (["a.py"], [])
+        client.handle.saved("a\ud800.py")
+    finally:
+        await client.handle.close()
+
+
+async def test_a_process_that_cannot_be_started_is_tried_again(root: Path) -> None:
+    client = Client(root / "a\0b")
+    await client.until_state("failed")
+    await client.until(lambda: len(client.heard) > 1)
+    assert "null byte" in client.heard[0].notice
+    await client.handle.close()
+
+
+async def test_closing_never_raises(root: Path) -> None:
+    def fails(_status: Status) -> None:
+        raise KeyError
+
+    handle = Handle()
+    handle.start(root, (), fails)
+    while handle._task is not None and not handle._task.done():
+        await asyncio.sleep(0.02)
+    await handle.close()
+    await handle.close()
+
+
+async def test_why_it_ended_is_said(root: Path, tmp_path: Path) -> None:
+    # Where its folder should be there is a file.
+    folder = paths.index_dir(root)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("")
+    client = Client(root)
+    await client.until_state("failed")
+    await client.handle.close()
+    assert "Error: " in client.heard[0].notice
+    assert "File" not in client.heard[0].notice.split("Error: ")[0]
+
+
+@pytest.mark.parametrize(
+    ("complaints", "said"),
+    [
+        (b"", ""),
+        (
+            b'Traceback (most recent call last):\n  File "a.py", line 1\n    secret = 1\nValueError: no\n',
+            "ValueError: no",
+        ),
+        (b"Traceback:\na.b.OwnError: two\nlines of it\n", "a.b.OwnError: two"),
+        (b"Fatal Python error: Aborted\n\n  thread\n", "Fatal Python error: Aborted"),
+        (b"    only code\n", ""),
+        (b"KeyError: '\x1b[2J\xff" + b"x" * 900, "KeyError: '\u27e8U+001B\u27e9[2J\ufffd" + "x" * 177),
+    ],
+)
+def test_last_words(complaints: bytes, said: str) -> None:
+    assert last_words(complaints) == said
