@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from copilot import paths
 from copilot.errors import SlipstreamError
+from copilot.index.roots import why_not
+from copilot.safety.invisible import with_invisible_shown
 
 if TYPE_CHECKING:
     from copilot.index.reader import Counts, Reader, SymbolRow
@@ -84,7 +86,7 @@ def _status(root: Path, *, as_json: bool) -> int:
         print(json.dumps(figures))
     else:
         age = time.time() - float(changed) if changed is not None else None
-        print("\n".join(describe(root, status, counts, generation, age, complete=phase == "ready")))
+        print(_shown("\n".join(describe(root, status, counts, generation, age, complete=phase == "ready"))))
     return 0 if generation and (status is None or status.state != "failed") else 1
 
 
@@ -132,7 +134,10 @@ def _rebuild(root: Path, args: argparse.Namespace) -> int:
     from copilot.index.reader import Reader
 
     if not root.is_dir():
-        raise SlipstreamError(f"{root} is no folder.", hint="Name the folder of a workspace.")
+        raise SlipstreamError(f"{_shown(str(root))} is no folder.", hint="Name the folder of a workspace.")
+    if why := why_not(root):
+        message = f"Slipstream keeps no index of {_shown(str(root))}: {why}"
+        raise SlipstreamError(message, hint="Name the project's own folder.", code="no_workspace")
     loaded = load(args.config_file, args.overrides)
     for warning in loaded.warnings:
         print(f"slipstream index: {warning}", file=sys.stderr)
@@ -153,7 +158,7 @@ def _rebuild(root: Path, args: argparse.Namespace) -> int:
         print(file=sys.stderr)
     counts = reader.counts()
     reader.close()
-    print(f"{counts.files} files and {counts.symbols} symbols of {root} are in the index.")
+    print(f"{counts.files} files and {counts.symbols} symbols of {_shown(str(root))} are in the index.")
     return 0
 
 
@@ -181,7 +186,7 @@ def _query(root: Path, words: list[str], kind: str | None, limit: int) -> int:
 
     reader = Reader.of(root)
     if not reader.generation:
-        raise SlipstreamError(f"There is no index of {root}.", hint=_MAKE, code="no_index")
+        raise SlipstreamError(f"There is no index of {_shown(str(root))}.", hint=_MAKE, code="no_index")
     lines: list[str] = []
     if kind in {None, "symbol"}:
         lines += _symbols(reader, words, limit)
@@ -191,8 +196,9 @@ def _query(root: Path, words: list[str], kind: str | None, limit: int) -> int:
         lines += _places(reader, words, limit)
     reader.close()
     if not lines:
-        raise SlipstreamError(f"Nothing in {root} fits {' '.join(words)}.", code="nothing_found")
-    print("\n".join(lines[:limit]))
+        message = f"Nothing in {_shown(str(root))} fits {_shown(' '.join(words))}."
+        raise SlipstreamError(message, code="nothing_found")
+    print("\n".join(map(_shown, lines[:limit])))
     return 0
 
 
@@ -213,11 +219,11 @@ def _holds(text: str, words: list[str]) -> bool:
 
 def _places(reader: "Reader", words: list[str], limit: int) -> list[str]:
     """The line of each chunk that holds most of what was asked for; the text is what lies on the disk now."""
-    from copilot.index.words import searchable
+    from copilot.index.words import words_in
 
-    wanted = {part for word in words for part in searchable(word)}
+    wanted = list(dict.fromkeys(words_in(words)))
     found = []
-    for hit in reader.search(words, limit):
+    for hit in reader.search(wanted, limit):
         lines = (reader.text(hit.path) or "").split("\n")
         best, text = hit.first, ""
         most = 0
@@ -234,7 +240,12 @@ def _root(folder: str | None) -> Path:
     if folder is not None:
         return Path(folder).resolve()
     here = Path.cwd()
-    return next((it for it in (here, *here.parents) if paths.index_dir(it).is_dir()), here)
+    return next((it for it in (here, *here.parents) if not why_not(it) and paths.index_dir(it).is_dir()), here)
+
+
+def _shown(text: str) -> str:
+    """As a terminal may get it: what a repository holds must not steer it, nor hide."""
+    return with_invisible_shown(text).replace("\r", "⟨U+000D⟩").encode(errors="backslashreplace").decode()
 
 
 def _limit(text: str) -> int:

@@ -34,6 +34,7 @@ _MOST_WORDS = 12
 _COUNT_SECONDS = 30.0
 # A name that more files define leads from a use to none of them.
 _MOST_DEFINING = 3
+_MOST_EDGES = 300_000
 _TRIGRAM = 3
 _MOST_TRIGRAMS = 6
 # Some names have just lost their last symbol.
@@ -239,7 +240,7 @@ class Reader:
 
     def search(self, words: Sequence[str], limit: int = 20, language: str | None = None) -> list[ChunkHit]:
         """Chunks that hold some of the words, best first by BM25; identifiers count whole and in their parts."""
-        wanted = tuple(dict.fromkeys(part for word in words for part in searchable(word)))
+        wanted = tuple(dict.fromkeys(part for word in words if _is_text((word,)) for part in searchable(word)))
 
         def ask(database: "sqlite3.Connection") -> list[ChunkHit]:
             def hits(query: str, rank: str) -> list[ChunkHit]:
@@ -255,9 +256,9 @@ class Reader:
 
             chosen, common = self._rarest(database, wanted)
             if chosen:
-                return hits(" OR ".join(f'"{word}"' for word in chosen), "rank")
+                return hits(" OR ".join(_quoted(word) for word in chosen), "rank")
             # Ranking what is nearly everywhere would take long and tell little.
-            quoted = [f'"{word}"' for word in common]
+            quoted = [_quoted(word) for word in common]
             return (hits(" AND ".join(quoted), "0.0") or hits(" OR ".join(quoted), "0.0")) if common else []
 
         if not wanted:
@@ -314,7 +315,8 @@ class Reader:
 
     def edges(self) -> Iterator[tuple[str, str, str, int]]:
         """(file that uses, file that defines, name, on how many lines), for names that at most three files define, and
-        common words that only one does: of others a use does not say which is meant.
+        common words that only one does: of others a use does not say which is meant. At most 300,000, which take some
+        150 MB: those of the names that the fewest files use.
         """
 
         def ask(database: "sqlite3.Connection") -> list[tuple[str, str, str, int]]:
@@ -329,10 +331,11 @@ class Reader:
                 if name in names and (len(files) == 1 or (len(files) <= _MOST_DEFINING and is_telling(names[name])))
             ]
             paths = dict(database.execute("SELECT id, path FROM file"))
+            kept = _rarest_names(database, wanted, defining)
             rows = database.execute(
                 """SELECT name, file, 1 + length(lines) - length(replace(lines, ',', ''))
                    FROM json_each(?) JOIN reference ON reference.name = value""",
-                (json.dumps(wanted),),
+                (json.dumps(kept),),
             )
             return [
                 (paths[user], paths[definer], names[name], count)
@@ -353,7 +356,7 @@ class Reader:
             # Counting stops where the word is too common to be ranked.
             (counts[word],) = database.execute(
                 "SELECT count(*) FROM (SELECT 1 FROM chunk_words WHERE chunk_words MATCH ? LIMIT ?)",
-                (f'"{word}"', _MOST_RANKED + 1),
+                (_quoted(word), _MOST_RANKED + 1),
             ).fetchone()
             if counts[word]:
                 # A word that is nowhere yet may come with the next file.
@@ -385,6 +388,9 @@ class Reader:
         """
         import sqlite3
 
+        if not _is_text(key):
+            # Nothing is called so; that says nothing against the index.
+            return nothing
         try:
             database = self._connection()
             if database is None:
@@ -396,8 +402,10 @@ class Reader:
             if key in self._answers:
                 return self._answers[key]  # type: ignore[return-value]  # kept by this very function
             answer = ask(database)
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
             # Busy, out of memory, about to be made: not known to be broken.
+            if "Could not decode" in str(error):
+                self._broken()
             return nothing
         except (sqlite3.DatabaseError, ValueError, TypeError):
             self._broken()
@@ -452,6 +460,26 @@ class Reader:
 _COLUMNS = "path, language, name.text, kind, scope, first, last, signature, doc"
 
 
+def _rarest_names(database: "sqlite3.Connection", names: list[int], defining: Mapping[int, Sequence[int]]) -> list[int]:
+    """Those that the fewest files use, as many as make ``_MOST_EDGES`` edges."""
+    (references,) = database.execute("SELECT count(*) FROM reference").fetchone()
+    if references * _MOST_DEFINING <= _MOST_EDGES:
+        return names
+    rows = database.execute(
+        "SELECT name, count(*) FROM json_each(?) JOIN reference ON reference.name = value GROUP BY name",
+        (json.dumps(names),),
+    )
+    edges = {name: uses * len(defining[name]) for name, uses in rows}
+    room = _MOST_EDGES
+    kept = []
+    for name in sorted(edges, key=lambda it: (edges[it], it)):
+        room -= edges[name]
+        if room < 0:
+            break
+        kept.append(name)
+    return kept
+
+
 def _meta(database: "sqlite3.Connection", key: str) -> str | int | None:
     row = database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
     return row[0] if row else None
@@ -459,7 +487,24 @@ def _meta(database: "sqlite3.Connection", key: str) -> str | int | None:
 
 def _lower(text: str) -> str:
     """As SQLite's own function: ASCII only."""
-    return text.encode().lower().decode()
+    return text.encode(errors="surrogatepass").lower().decode(errors="surrogatepass")
+
+
+def _is_text(key: tuple[object, ...]) -> bool:
+    try:
+        for part in key:
+            if isinstance(part, str) and not part.isascii():
+                part.encode()
+            elif isinstance(part, tuple) and not _is_text(part):
+                return False
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _quoted(word: str) -> str:
+    """A string of FTS5."""
+    return '"' + word.replace('"', '""') + '"'
 
 
 def _trigrams(part: str) -> str | None:
@@ -469,4 +514,4 @@ def _trigrams(part: str) -> str | None:
         return None
     step = max(1, count // _MOST_TRIGRAMS)
     found = [part[at : at + _TRIGRAM] for at in range(0, count, step)]
-    return " ".join('"' + it.replace('"', '""') + '"' for it in dict.fromkeys(found))
+    return " ".join(_quoted(it) for it in dict.fromkeys(found))

@@ -1,9 +1,9 @@
 """A map of a repository: its most central definitions, file by file, in as much room as there is. No I/O of its own."""
 
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from copilot.index.lesser import DATA_KINDS, is_test
 from copilot.index.ranking import Edge, ranked
 
 CHARS_PER_TOKEN = 3.2
@@ -11,10 +11,6 @@ _MOST_LINE = 160
 _MOST_LOOKED_AT = 4_000
 """Definitions, best first; a map has room for some hundred."""
 
-_DATA = frozenset({"field", "variable", "constant"})
-"""What their owners' signatures leave out is read in the code."""
-
-_TEST = re.compile(r"(?:^|/)(?:tests?|specs?|__tests__)/|(?:^|/)test_|_test\.\w+$|\.(?:test|spec)\.\w+$")
 _TRIES = 40
 """How many that do not fit are passed over before the map is full."""
 
@@ -64,7 +60,7 @@ def repo_map(
     index knows of no reference. The same index and question always give the same map.
     """
     ranking = ranked(index.edges(), wanted, near)
-    code = ((key, score) for key, score in ranking.definitions.items() if not _TEST.search(key[0]))
+    code = ((key, score) for key, score in ranking.definitions.items() if not is_test(key[0]))
     best = sorted(code, key=lambda it: (-it[1], it[0]))[:_MOST_LOOKED_AT]
     chosen: dict[str, set[_Line]] = {}
     known: dict[str, Sequence[Defined]] = {}
@@ -93,7 +89,7 @@ def repo_map(
 
 def _lines(symbols: Sequence[Defined], name: str) -> set[_Line]:
     """Of the first definition of ``name``, the outermost one, and of what stands around it."""
-    named = [it for it in symbols if it.name == name and it.kind not in _DATA]
+    named = [it for it in symbols if it.name == name and it.kind not in DATA_KINDS]
     if not named:
         return set()
     found = min(named, key=lambda it: (it.scope.count(".") + bool(it.scope), it.first))

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple, Protocol
 
 from copilot.index.fusion import fused
+from copilot.index.lesser import DATA_KINDS, is_test
 
 _MOST_NAMES = 12
 _MOST_PATHS = 30
@@ -24,8 +25,6 @@ _TEST_WORTH = 0.6
 _WORD = re.compile(r"[^\W_][\w$]*", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::|->)[A-Za-z_$][\w$]*)*", re.ASCII)
 _PATH = re.compile(r"(?<![\w.-])[\w.-]*[\w-](?:/[\w.-]+)+|(?<![\w-])[\w-]+\.[A-Za-z]\w{0,7}\b")
-_TEST = re.compile(r"(?:^|/)(?:tests?|specs?|__tests__)/|(?:^|/)test_|_test\.\w+$|\.(?:test|spec)\.\w+$")
-_DATA = frozenset({"field", "variable", "constant"})
 _COMMON = frozenset(
     {
         *("about", "above", "after", "again", "all", "also", "and", "another", "any", "anything", "are", "around"),
@@ -163,7 +162,7 @@ def search(
     found = []
     for key, score in scores.items():
         hit = places[key]
-        worth = 1.0 if wants_tests or not _TEST.search(hit.path) else _TEST_WORTH
+        worth = 1.0 if wants_tests or not is_test(hit.path) else _TEST_WORTH
         found.append(hit._replace(score=score * worth * (1.1 if hit.path in near else 1.0)))
     return sorted(found, key=lambda it: (-it.score, it.path, it.first))[:limit]
 
@@ -206,7 +205,7 @@ def _like(said: Asked, index: Searchable) -> list[Hit]:
         if len(word) < 4:
             continue
         for it in index.named(word, _EACH):
-            if it.kind in _DATA and it.name not in said.names:
+            if it.kind in DATA_KINDS and it.name not in said.names:
                 continue
             count, _ = found.get((it.path, it.first), (0, None))
             found[it.path, it.first] = (count + 1, _of(it, f"is named {it.name}"))

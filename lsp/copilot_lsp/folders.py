@@ -196,7 +196,6 @@ class Folders:
             self._keep_index(folder)
 
     def _keep_index(self, folder: Folder) -> None:
-        home = Path.home()
         if not folder.root.is_dir():
             return
         if folder.gate.refusal("", is_folder=True) is not None:
@@ -205,13 +204,12 @@ class Folders:
                 "`git check-ignore -v .` in it says by which rule."
             )
             return
-        if folder.root == home or folder.root in home.parents:
-            self._say_once(
-                f"Slipstream keeps no index of {folder.root}: it holds far more than one project. "
-                "Open the project's own folder."
-            )
-            return
         from copilot.index.handle import Handle
+        from copilot.index.roots import why_not
+
+        if why := why_not(folder.root):
+            self._say_once(f"Slipstream keeps no index of {folder.root}: {why} Open the project's own folder.")
+            return
 
         work_done = self._work_done("Slipstream: index")
 

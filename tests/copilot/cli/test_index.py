@@ -8,6 +8,7 @@ import pytest
 
 from copilot import paths
 from copilot.cli import main
+from copilot.index.schema import MARKER
 from tests.copilot.index.indexing import indexing, write
 
 FILES = {
@@ -101,3 +102,38 @@ def test_a_folder_that_is_not_there(root: Path, said: Said) -> None:
 def test_a_limit_out_of_range(root: Path, said: Said, limit: str) -> None:
     with pytest.raises(SystemExit, match="2"):
         said("query", "x", "--limit", limit)
+
+
+def test_what_a_repository_holds_cannot_steer_the_terminal(root: Path, said: Said) -> None:
+    write(root, {"shop/evil.py": "def evil(a='\x1b]0;x\x07\u202e\x9b2J'):\n    pass  # evil_word \x1b[2J\r \u2066\n"})
+    assert said("rebuild")[0] == 0
+    for args in (("evil",), ("--text", "evil_word")):
+        status, out, _ = said("query", *args)
+        assert status == 0
+        assert "⟨U+001B⟩" in out
+        assert not set(out) & set("\x1b\x07\x9b\r\u202e\u2066")
+
+
+def test_words_that_are_no_text(root: Path, said: Said) -> None:
+    assert said("rebuild")[0] == 0
+    for kind in ((), ("--symbol",), ("--text",), ("--path",)):
+        for word in ("\udcffx", "\ud800", '"', "\0", ""):
+            status, out, err = said("query", *kind, word)
+            assert (status, out) == (1, "")
+            assert "Nothing in" in err
+    assert not (paths.index_dir(root) / MARKER).exists()
+    assert said("query", "--text", 'total_price"x')[1].startswith("shop/cart.py:")
+    assert said("query", "--text", "self.tax, [total_price]")[1].startswith("shop/cart.py:")
+
+
+def test_no_index_of_the_home_folder(root: Path, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(root))
+    for folder in (root, root.parent):
+        status, out, err = said("rebuild", str(folder))
+        assert (status, out) == (1, "")
+        assert f"keeps no index of {folder}: it holds far more" in err
+        assert not paths.index_dir(folder).exists()
+    # Nor is one looked for above a project.
+    paths.make_private_dir(paths.index_dir(root))
+    monkeypatch.chdir(root / "shop")
+    assert said("status")[1].startswith(f"There is no index of {root / 'shop'}.")

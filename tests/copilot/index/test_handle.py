@@ -152,8 +152,8 @@ async def test_closing_never_raises(root: Path) -> None:
 
     handle = Handle()
     handle.start(root, (), fails)
-    while handle._task is not None and not handle._task.done():
-        await asyncio.sleep(0.02)
+    assert handle._task is not None
+    await asyncio.wait([handle._task], timeout=LIMIT_SECONDS)
     await handle.close()
     await handle.close()
 

@@ -1,11 +1,13 @@
 """Answers: what is found and in which order, and nothing where there is no index."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from copilot import paths
+from copilot.index import reader as readers
 from copilot.index.parsed import Parsed, Task, parsed
 from copilot.index.reader import Reader
 from copilot.index.schema import DATABASE, MARKER
@@ -216,3 +218,25 @@ def test_an_index_of_another_version_is_left_alone(tmp_path: Path, store: Store)
     assert (reader.definitions("Cart"), reader.generation) == ([], 0)
     assert not (paths.index_dir(tmp_path) / MARKER).exists()
     reader.close()
+
+
+def test_names_that_are_no_text_are_nowhere(tmp_path: Path, reader: Reader) -> None:
+    assert reader.generation
+    for name in ("\ud800x", "\udcff", "net_\ud800"):
+        assert not [*reader.definitions(name), *reader.references(name), *reader.named(name), *reader.paths(name)]
+        assert reader.search(["net_price", name]) == reader.search(["net_price"]) != []
+        assert reader.file(name) is None
+    assert not (paths.index_dir(tmp_path) / MARKER).exists()
+    assert reader.search(['a"b']) == []
+    assert reader.definitions("Cart")
+
+
+def test_of_very_many_edges_those_of_the_rarest_names_are_kept(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = list(reader.edges())
+    counts = Counter(name for _user, _definer, name, _count in every)
+    monkeypatch.setattr(readers, "_MOST_EDGES", len(every) - 1)
+    kept = list(reader.edges())
+    assert set(kept) < set(every)
+    assert kept
+    dropped = {name for _user, _definer, name, _count in set(every) - set(kept)}
+    assert min(counts[it] for it in dropped) == max(counts.values())
