@@ -247,7 +247,8 @@ class _Work:
         self._scan = Scan(self._gate, self._store)
 
     def _walk(self, scan: Scan) -> None:
-        tasks = [self._ticketed(it) for it in scan.step(_STEP_SECONDS)]
+        # What someone waits for is asked already, and must not have to wait with all the rest.
+        tasks = [self._ticketed(it) for it in scan.step(_STEP_SECONDS) if it.path not in self._tickets]
         self._send(tasks, first=False)
         if scan.over:
             self._need_root()

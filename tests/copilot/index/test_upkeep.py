@@ -1,6 +1,7 @@
 """What happens in the middle of a scan, step by step."""
 
 import selectors
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,3 +143,22 @@ def test_nothing_is_written_where_nothing_happens(working: Working, monkeypatch:
     for _ in range(5):
         working.turn()
     assert (asked, working.store.generation) == ([], before)
+
+
+def test_an_edit_does_not_have_to_wait_with_the_scan(working: Working, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "_STEP_SECONDS", 0.0)
+    working.until_walked(20)
+    watch, scan, changer = working.work.watch, working.work._scan, working.pool._changer
+    assert watch is not None and scan is not None and changer is not None
+    changer.process.send_signal(signal.SIGSTOP)
+    write(working.root, {"c/n7.py": "def edited():\n    pass\n"})
+    until(lambda: watch.due() == 0.0)
+    working.turn()
+    ticket = working.work._tickets["c/n7.py"]
+    while not scan.over:
+        working.turn()
+    assert working.work._tickets["c/n7.py"] == ticket
+    changer.process.send_signal(signal.SIGCONT)
+    monkeypatch.undo()
+    working.until_ready()
+    assert working.store.known()["c/n7.py"].size == len("def edited():\n    pass\n")
