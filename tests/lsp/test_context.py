@@ -169,13 +169,14 @@ def test_what_is_left_out_is_in_no_prompt(
 ) -> None:
     for name, text in rules.items():
         (root / name).write_text(text, encoding="utf-8")
-    (root / "other.py").write_text(HELPER.replace("depth", "canary_of_other"), encoding="utf-8")
+    (root / "other.py").write_text(HELPER.replace("frobnicate", "measured"), encoding="utf-8")
     client = clients(root, **options)
     client.open(file_uri(root / "helper.py"), HELPER)
-    typist = Typist(client, host, root)
+    text = MAIN.replace("frobnicate", "frobnicate; from other import measured").replace("name", "measured")
+    typist = Typist(client, host, root, text)
     typist.until("the other definition", lambda it: "other.py" in it)
     assert all("helper.py" not in shown(asked) for asked in host.asked)
-    assert all("depth: int" not in str(asked.body) for asked in host.asked)
+    assert all("def frobnicate" not in str(asked.body) for asked in host.asked)
 
 
 def test_nothing_is_completed_in_a_file_that_is_left_out(
