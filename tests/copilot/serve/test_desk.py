@@ -8,8 +8,9 @@ from copilot_models import families
 
 from copilot import paths
 from copilot.client.host import HostClient, HostError
+from copilot.context.request import Snippet
 from copilot.errors import SlipstreamError
-from copilot.serve.api import HostState, Lane
+from copilot.serve.api import HostState, InfillBody, Lane
 from copilot.serve.claim import listening
 from copilot.serve.host import Host
 from copilot.serve.keeper import Load, Loaded, Report
@@ -51,6 +52,27 @@ async def test_a_prompt_that_cannot_be_asked_says_why() -> None:
         seen = await host.client.prompt([{"role": "user", "content": "word " * 5000}])
     assert seen.error is not None
     assert seen.error.code == "context_too_long"
+
+
+async def test_a_completion_s_prompt_can_be_looked_at_with_its_snippets() -> None:
+    snippets = (Snippet(path="lib/a.py", text="def one(): ..."), Snippet(path="lib/b.py", text="def two(a, b): ..."))
+    body = InfillBody(prefix="x = one", suffix="\ny", snippets=snippets, layout="psm")
+
+    async def load(_report: Report) -> Loaded:
+        return Loaded(ScriptedEngine(), families.load("qwen"))
+
+    async with running(load=load) as host:
+        status = await host.client.status()
+        seen = await host.client.infill_prompt(body)
+    assert status is not None
+    assert status.snippets
+    assert [(piece.name, piece.text) for piece in seen.pieces if not piece.control] == [
+        ("snippet", "lib/a.py\ndef one(): ...\n"),
+        ("snippet", "lib/b.py\ndef two(a, b): ...\n"),
+        ("prefix", "x = one"),
+        ("suffix", "\ny"),
+    ]
+    assert all(piece.tokens == piece.kept > 0 for piece in seen.pieces)
 
 
 async def test_the_place_in_the_queue() -> None:
