@@ -242,3 +242,44 @@ def test_the_same_snippets_once_more_are_no_news() -> None:
     assert planner.show([ONE])
     assert not planner.show([ONE])
     assert planner.show([])
+
+
+# The order that a family wants behind code of other files.
+ASIDE = ModelFacts({**ORDER.order, "with_snippets": PSM})
+
+
+def aside(prefill: float) -> Framing:
+    return Framing(CompletionSettings(), Speed(prefill=prefill, decode=200, overhead=0.01), ASIDE)
+
+
+def test_a_family_may_want_another_order_behind_snippets() -> None:
+    planner = aside(50_000)
+    assert fresh(planner, LONG).request.layout == SPM
+    planner.show([ONE])
+    prompt = fresh(planner, LONG)
+    assert (prompt.request.layout, prompt.request.snippets) == (PSM, (ONE,))
+    planner.show([])
+    assert fresh(planner, LONG).request.layout == SPM
+
+
+def test_where_they_would_be_late_the_order_is_that_of_a_prompt_without() -> None:
+    planner = aside(200)
+    planner.show([ONE])
+    prompt = fresh(planner, LONG)
+    assert (prompt.request.layout, prompt.request.snippets) == (SPM, ())
+    planner.warmed(planner.ahead(spot_in(LONG), CaretPlace.FRESH_LINE).request)
+    prompt = fresh(planner, LONG)
+    assert (prompt.request.layout, prompt.request.snippets) == (PSM, (ONE,))
+    assert prompt.new_tokens == 0
+
+
+def test_a_key_costs_a_token_in_that_order_too() -> None:
+    planner = aside(50_000)
+    planner.show([ONE])
+    prompt = fresh(planner, LONG)
+    for count in range(1, 8):
+        planner.warmed(prompt.request)
+        later = fresh(planner, LONG.replace("‸", f"{'total = f'[:count]}‸"))
+        assert later.request.layout == PSM
+        assert later.new_tokens <= 1
+        prompt = later
