@@ -61,6 +61,9 @@ def definitions(view: View, near: Near) -> Iterator[Candidate]:
             weight = 0.3 + 0.6 * name.weight
             if name.receiver and not name.called:
                 weight /= 2
+            if not name.receiver and (not name.name[:1].isupper() or name.name.isupper()):
+                # How a function is called can be seen where it is, and what a constant is matters little.
+                weight *= 0.4 if name.name.isupper() else 0.6
             wanted.setdefault((name.receiver, name.name), (name, weight))
     for name, weight in wanted.values():
         for found in current(meant(name, view, near), view, _EACH):

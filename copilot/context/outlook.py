@@ -22,16 +22,17 @@ NAMES = 40
 
 _MODULE_SYMBOLS = 12
 _OFTEN = 4
-_UNUSED, _USED = 0.7, 0.32
+_UNUSED, _USED, _VISIBLE = 0.75, 0.45, 0.15
 
 
 def outlook(view: View, near: Near) -> Iterator[Candidate]:
     text = view.question.text
+    bag = {name.name for name in near.names}
     uses_of = {here: _uses(here, text) for here in view.imports.names}
     # Those that are not used yet first, then those used most.
     for here in sorted(uses_of, key=lambda it: (uses_of[it] > 0, -uses_of[it], it))[:NAMES]:
         imported, uses = view.imports.names[here], uses_of[here]
-        score = _UNUSED if uses <= 0 else _USED + 0.03 * min(uses, 5)
+        score = _UNUSED if uses <= 0 else _VISIBLE if here in bag else _USED + 0.03 * min(uses, 5)
         reason = f"defines `{here}`, imported and not used yet" if uses <= 0 else f"defines `{here}`, imported"
         if imported.name:
             for found in current(meant(Name(here, 1.0, 0), view, near), view, 1):

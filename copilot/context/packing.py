@@ -17,7 +17,7 @@ MOST = 12
 OVERHEAD = 10
 """Characters' worth of tokens that a snippet takes beside its path and its text."""
 
-LEAST_SCORE = 0.1
+LEAST_SCORE = 0.3
 """Below this a candidate is noise: room in the budget is no reason to show it."""
 
 LEAST_CHARACTERS = 120
@@ -25,6 +25,8 @@ LEAST_CHARACTERS = 120
 
 _KEPT = 1.5
 """A candidate that is in the prompt already is worth so much more: another in its place must be clearly better."""
+
+_PINNED = 1000
 
 _SIZE = 200
 """Characters; up to about so many a candidate's length counts little against it."""
@@ -41,7 +43,7 @@ def packed(candidates: Sequence[Candidate], characters: int, kept: Sequence[Snip
     chosen: list[Candidate] = []
     left = characters
     for candidate in sorted(candidates, key=lambda it: (-_worth(it, before), it.path, it.first, it.text)):
-        if candidate.score < LEAST_SCORE or not candidate.text.strip():
+        if not candidate.text.strip() or _strength(candidate, before) < LEAST_SCORE:
             continue
         if len(chosen) == MOST:
             break
@@ -66,12 +68,14 @@ def packed(candidates: Sequence[Candidate], characters: int, kept: Sequence[Snip
 
 def _worth(candidate: Candidate, before: Mapping[tuple[str, str], int]) -> float:
     """Score by length: of two equally good candidates the shorter leaves room for a third."""
-    score = candidate.score
-    if (candidate.path, candidate.text.rstrip("\n")) in before:
-        score *= _KEPT
-    if candidate.source is Source.PINNED:
-        return score + 1000
-    return float(score / (1 + len(candidate.text) / _SIZE) ** 0.5)
+    score = _strength(candidate, before)
+    return score if candidate.source is Source.PINNED else float(score / (1 + len(candidate.text) / _SIZE) ** 0.5)
+
+
+def _strength(candidate: Candidate, before: Mapping[tuple[str, str], int]) -> float:
+    """The score, with what speaks for what the user wants and for what is there already."""
+    is_kept = (candidate.path, candidate.text.rstrip("\n")) in before
+    return candidate.score * (_KEPT if is_kept else 1) + (_PINNED if candidate.source is Source.PINNED else 0)
 
 
 def _same(one: Candidate, other: Candidate) -> bool:

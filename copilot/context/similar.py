@@ -11,7 +11,7 @@ from copilot.context.view import Source as Text
 WINDOW, STEP = 14, 7
 """Lines."""
 
-LEAST = 0.12
+LEAST = 0.2
 """Windows that share less are not similar."""
 
 MOST = 0.75

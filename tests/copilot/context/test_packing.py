@@ -39,6 +39,13 @@ def test_what_says_little_is_left_out_even_where_there_is_room() -> None:
     assert packed([_candidate(score=0.05)], 5000) == ()
 
 
+def test_what_is_there_already_may_say_less() -> None:
+    kept = packed([_candidate(score=0.4)], 5000)
+    assert packed([_candidate(score=0.22)], 5000) == ()
+    assert [it.path for it in packed([_candidate(score=0.22)], 5000, kept)] == ["a.py"]
+    assert packed([_candidate(score=0.1)], 5000, kept) == ()
+
+
 def test_overlapping_lines_of_a_file_become_one_stretch() -> None:
     (snippet,) = packed([_candidate(first=1, lines=5), _candidate(first=4, lines=5)], 5000)
     assert (snippet.start_line, snippet.end_line) == (1, 8)
@@ -56,14 +63,14 @@ def test_an_outline_and_lines_of_the_same_are_not_shown_both() -> None:
 
 
 def test_snippets_of_a_file_stand_together_in_the_order_of_lines() -> None:
-    found = [_candidate("a.py", 30, score=0.9), _candidate("b.py", 1, score=0.5), _candidate("a.py", 1, score=0.2)]
+    found = [_candidate("a.py", 30, score=0.9), _candidate("b.py", 1, score=0.5), _candidate("a.py", 1, score=0.4)]
     assert [(it.path, it.start_line) for it in packed(found, 5000)] == [("b.py", 1), ("a.py", 1), ("a.py", 30)]
 
 
 def test_what_was_there_keeps_its_place_and_what_is_new_comes_behind() -> None:
     first = packed([_candidate("a.py", score=0.5), _candidate("b.py", score=0.6)], 5000)
     again = packed(
-        [_candidate("a.py", score=0.9), _candidate("b.py", score=0.2), _candidate("c.py", score=0.3)], 5000, first
+        [_candidate("a.py", score=0.9), _candidate("b.py", score=0.22), _candidate("c.py", score=0.35)], 5000, first
     )
     assert [it.path for it in again] == ["a.py", "b.py", "c.py"]
 
