@@ -13,6 +13,7 @@ from copilot.bench.context.workspace import Workspace
 from copilot.completion.framing import ModelFacts
 from copilot.config.settings import CompletionSettings
 from copilot.context.candidates import Candidate, Question, Source
+from copilot.context.near import words_of
 from copilot.context.packing import packed
 from copilot.context.request import InfillRequest, Snippet
 from copilot.index.parsed import language_at
@@ -30,6 +31,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     similarity: float
     recall: float | None
     cross: float | None
+    hidden: float | None
     prompt_tokens: int
     ttft_ms: float
     total_ms: float
@@ -137,13 +139,16 @@ class Measuring:
 
     async def _asked_for(self, place: Place, language: str, request: InfillRequest) -> Outcome:
         answer = await ask(self._host, request)
-        scored = score(place, answer.text, language)
+        scored = score(
+            place, answer.text, language, frozenset(words_of(f"{request.prefix}{request.begun}\n{request.suffix}"))
+        )
         return Outcome(
             text=answer.text,
             exact=scored.exact,
             similarity=round(scored.similarity, 4),
             recall=scored.recall,
             cross=scored.cross,
+            hidden=scored.hidden,
             prompt_tokens=answer.prompt_tokens,
             ttft_ms=round(answer.ttft_ms, 1),
             total_ms=round(answer.total_ms, 1),

@@ -19,6 +19,7 @@ METRICS: tuple[_Metric, ...] = (
     ("similarity", lambda it: it.similarity),
     ("names", lambda it: it.recall),
     ("cross-file names", lambda it: it.cross),
+    ("  not in the prompt", lambda it: it.hidden),
 )
 _COSTS: tuple[_Metric, ...] = (
     ("prompt tokens", lambda it: float(it.prompt_tokens)),
@@ -148,19 +149,18 @@ def retrieval(results: Sequence[Result]) -> dict[str, float]:
 def _quality(results: Sequence[Result], base: str) -> Table:
     table = _table("places that use", "", "n", base, ALL, "difference (95 %)", "ratio (95 %)")
     for name, group in groups(results):
-        for at, metric in enumerate(METRICS):
-            found = summary(name, group, metric, base, ALL)
-            if found is not None:
-                table.add_row(
-                    name if at == 0 else "",
-                    found.metric,
-                    str(found.n),
-                    f"{found.before:.3f}",
-                    f"{found.after:.3f}",
-                    _signed(found.difference),
-                    _interval(found.ratio, 2) if found.ratio is not None else "",
-                    end_section=metric is METRICS[-1],
-                )
+        rows = [found for metric in METRICS if (found := summary(name, group, metric, base, ALL)) is not None]
+        for at, found in enumerate(rows):
+            table.add_row(
+                name if at == 0 else "",
+                found.metric,
+                str(found.n),
+                f"{found.before:.3f}",
+                f"{found.after:.3f}",
+                _signed(found.difference),
+                _interval(found.ratio, 2) if found.ratio is not None else "",
+                end_section=found is rows[-1],
+            )
     return table
 
 
@@ -181,7 +181,7 @@ def _sources(results: Sequence[Result]) -> list[Table]:
     arms = _arms(crossing)
     if not arms:
         return []
-    table = _table("", "other prompts", *(name for name, _ in METRICS), "cross-file names lost (95 %)")
+    table = _table("", "other prompts", *(name.strip() for name, _ in METRICS), "names not in the prompt lost (95 %)")
     for arm in (ALL, *arms):
         own = [it for it in crossing if arm in it.outcomes]
         changed = sum(not it.outcomes[arm].same for it in own) if arm != ALL else 0
