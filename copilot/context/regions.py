@@ -31,10 +31,6 @@ class Regions:
         """The caret came to rest at ``line`` (from 1)."""
         self._add(Region(path, max(1, line - _AROUND), line + _AROUND, now, edited=False))
 
-    def forget(self, path: str) -> None:
-        """The file is gone, or must not be shown."""
-        self._regions = [it for it in self._regions if it.path != path]
-
     def _add(self, new: Region) -> None:
         kept = []
         for it in self._regions:

@@ -49,11 +49,9 @@ def test_what_is_looked_at_does_not_become_what_was_edited() -> None:
     assert seen(regions) == [("a.py", 1, 24, False), ("a.py", 10, 10, True)]
 
 
-def test_the_oldest_are_forgotten_and_so_is_a_file() -> None:
+def test_the_oldest_are_forgotten() -> None:
     regions = Regions()
     for number in range(MOST + 5):
         regions.edited(f"{number}.py", 1, 0, 0, now=float(number))
     assert len(seen(regions)) == MOST
     assert seen(regions)[-1][0] == "5.py"
-    regions.forget("6.py")
-    assert "6.py" not in {it[0] for it in seen(regions)}
