@@ -6,6 +6,7 @@ variables were made of, then the same folder, and last of all a name that only o
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from copilot.context.candidates import Candidate, Source
@@ -49,7 +50,7 @@ class Found(NamedTuple):
 
 def definitions(view: View, near: Near) -> Iterator[Candidate]:
     names = [name for name in near.names if not name.name.startswith("__")]
-    own = own_names(_around(view))
+    own = frozenset().union(*map(own_names, _around(view)))
     bag = {name.name for name in names}
     wanted: dict[tuple[str, str], tuple[Name, float]] = {}
     if near.call is not None:
@@ -71,13 +72,16 @@ def definitions(view: View, near: Near) -> Iterator[Candidate]:
     yield from _begun(view, near, bag)
 
 
-def _around(view: View) -> str:
-    """The text that is near enough to be searched whole with each key."""
+def _around(view: View) -> tuple[str, str, str]:
+    """The text above the caret's line, the line, and the text below, as far as it is near enough to be searched.
+
+    The first and the last stay the same while someone types in the line.
+    """
     text = view.question.text
-    if len(text) <= 2 * _NEAR_CHARACTERS:
-        return text
-    at = view.caret
-    return text[max(0, at - _NEAR_CHARACTERS) : at + _NEAR_CHARACTERS]
+    start = view.caret - view.question.column
+    end = text.find("\n", start)
+    end = len(text) if end < 0 else end
+    return text[max(0, start - _NEAR_CHARACTERS) : start], text[start:end], text[end : end + _NEAR_CHARACTERS]
 
 
 def current(found: Sequence[Found], view: View, most: int) -> Iterator[Found]:
@@ -88,6 +92,7 @@ def current(found: Sequence[Found], view: View, most: int) -> Iterator[Found]:
             yield Found(row, it.certainty)
 
 
+@lru_cache(maxsize=16)
 def own_names(text: str) -> frozenset[str]:
     """What a text defines itself, as far as that can be seen without parsing it."""
     return frozenset(_OWN.findall(text)) | frozenset(_ASSIGNED.findall(text))
@@ -182,7 +187,7 @@ def _alone(rows: Sequence["SymbolRow"], certainty: float) -> list[Found]:
 
 def _types_of(receiver: str, view: View, near: Near) -> frozenset[str]:
     if receiver not in view.types:
-        view.types[receiver] = types_of(receiver, _around(view), near)
+        view.types[receiver] = types_of(receiver, "".join(_around(view)), near)
     return view.types[receiver]
 
 

@@ -251,7 +251,7 @@ class View:
         """How many files use a name, as far as that is counted; roughly, it is not counted again."""
         known = self._cache.popularity.get(name)
         if known is None:
-            known = self._cache.popularity.put(name, len(self.reader.references(name, DEFINITIONS)))
+            known = self._cache.popularity.put(name, self.reader.users(name, DEFINITIONS))
         return known
 
     def search(self, words: Sequence[str], limit: int = 12) -> Sequence["ChunkHit"]:

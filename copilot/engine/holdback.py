@@ -27,6 +27,19 @@ class Utf8Decoder:
         return self._decoder.decode(b"", final=True)
 
 
+class Lead:
+    """Takes ``lead`` off a text that begins with it."""
+
+    def __init__(self, lead: str) -> None:
+        self._lead = lead
+
+    def feed(self, text: str) -> str:
+        if not text or not self._lead:
+            return text
+        lead, self._lead = self._lead, ""
+        return text.removeprefix(lead)
+
+
 class StopHoldback:
     """Ends a text before the first stop string that begins in it, and never shows any part of that one.
 

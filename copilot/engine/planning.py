@@ -102,7 +102,8 @@ def plan_infill(
     parts = [*_snippet_parts(request, family, limits), *_fill(template, values)]
     if request.begun and not together:
         parts.append(Part(text=request.begun, name="begun", keep=Keep.END, limit=limits.prefix_tokens))
-    return _plan(parts, layout, family)
+    parts, held = _held_back(parts)
+    return _plan(parts, layout, family, held=held)
 
 
 def plan_chat(messages: Sequence[Message], family: Family) -> PromptPlan:
@@ -302,12 +303,38 @@ def _joined(parts: list[Part], name: str, limit: int = 0) -> list[Part]:
     return joined
 
 
+def _held_back(parts: list[Part]) -> tuple[list[Part], str]:
+    """Without the last space or tab of the text that the model goes on from, and that.
+
+    In the texts that a model learned from the space before a word is part of the word's token, the last one of an
+    indentation too. Behind a space that is a token of its own it hardly knows how to go on.
+    """
+    last = parts[-1] if parts else None
+    if last is None or last.control or last.text[-1:] not in (" ", "\t") or (len(parts) == 1 and len(last.text) == 1):
+        return parts, ""
+    rest = msgspec.structs.replace(last, text=last.text[:-1])
+    return [*parts[:-1], *([rest] if rest.text else [])], last.text[-1]
+
+
 def _plan(
-    parts: list[Part], layout: Layout, family: Family, *, stop: tuple[str, ...] = (), bos: bool = True
+    parts: list[Part],
+    layout: Layout,
+    family: Family,
+    *,
+    stop: tuple[str, ...] = (),
+    bos: bool = True,
+    held: str = "",
 ) -> PromptPlan:
     if not parts:
         raise _empty_prompt()
-    return PromptPlan(parts=tuple(parts), layout=layout, stop=(*family.stop, *stop), controls=family.controls, bos=bos)
+    return PromptPlan(
+        parts=tuple(parts),
+        layout=layout,
+        stop=(*family.stop, *stop),
+        controls=family.controls,
+        bos=bos,
+        held=held,
+    )
 
 
 def _empty_prompt() -> SlipstreamError:

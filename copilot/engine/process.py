@@ -15,7 +15,7 @@ from copilot import paths
 from copilot.config.settings import EngineSettings
 from copilot.engine import child, wire
 from copilot.engine.child import Child, Exchange
-from copilot.engine.holdback import StopHoldback, Utf8Decoder
+from copilot.engine.holdback import Lead, StopHoldback, Utf8Decoder
 from copilot.engine.protocol import (
     EngineCapabilities,
     FinishReason,
@@ -148,13 +148,14 @@ class WorkerEngine:
         exchange = worker.ask(lambda id: wire.Generate(id=id, plan=plan, params=params))
         # The worker stops at the same strings, so that no step is lost; this is what guarantees that none is shown.
         decoder, holdback = Utf8Decoder(), StopHoldback((*plan.stop, *params.stop, *plan.controls))
+        lead = Lead(plan.held)
         stopped = False
         try:
             while not isinstance(reply := await exchange.next(), wire.Done):
                 assert isinstance(reply, wire.Event)
                 if stopped:
                     continue
-                text = holdback.feed(decoder.feed(reply.data))
+                text = holdback.feed(lead.feed(decoder.feed(reply.data)))
                 if stopped := holdback.stopped is not None:
                     exchange.cancel()
                 if text or reply.progress is not None or reply.token_id is not None:

@@ -49,7 +49,8 @@ class PromptPlan(msgspec.Struct, frozen=True, kw_only=True):
     """The token sequence to be, with the boundary of each part, so that what stays identical is known.
 
     ``stop``: strings that end the answer and are never shown. ``controls``: spellings of the family's control
-    tokens, each of which also ends the answer when the model emits it.
+    tokens, each of which also ends the answer when the model emits it. ``held``: white space at the end of the user's
+    text that the prompt leaves out, so that the model writes it; an answer that begins with it is told without it.
     """
 
     parts: tuple[Part, ...]
@@ -57,6 +58,7 @@ class PromptPlan(msgspec.Struct, frozen=True, kw_only=True):
     stop: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
     bos: bool = True
+    held: str = ""
 
 
 class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):

@@ -238,6 +238,19 @@ class Reader:
 
         return self._list(("references", name, limit), ask)
 
+    def users(self, name: str, limit: int = 20) -> int:
+        """How many files use the name; counted to ``limit``."""
+
+        def ask(database: "sqlite3.Connection") -> int:
+            (count,) = database.execute(
+                """SELECT count(*) FROM (SELECT 1 FROM name JOIN reference ON reference.name = name.id
+                   WHERE name.text = ? LIMIT ?)""",
+                (name, limit),
+            ).fetchone()
+            return int(count)
+
+        return self._answer(("users", name, limit), 0, ask)
+
     def search(self, words: Sequence[str], limit: int = 20, language: str | None = None) -> list[ChunkHit]:
         """Chunks that hold some of the words, best first by BM25; identifiers count whole and in their parts."""
         wanted = tuple(dict.fromkeys(part for word in words if _is_text((word,)) for part in searchable(word)))

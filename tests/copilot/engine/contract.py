@@ -105,6 +105,13 @@ class EngineContract:
     async def test_it_counts_on(self, engine: Engine) -> None:
         assert text(await collect(engine, plan(NUMBERS), SamplingParams(max_tokens=9))).startswith(" 16 17 18")
 
+    async def test_white_space_that_was_held_back_is_not_told_again(self, engine: Engine) -> None:
+        prompt, params = plan(NUMBERS), SamplingParams(max_tokens=9)
+        events = await collect(engine, msgspec.structs.replace(prompt, held=" "), params)
+        assert text(events).startswith("16 17 18")
+        # What does not begin so is told as it is.
+        assert text(await collect(engine, msgspec.structs.replace(prompt, held="\t"), params)).startswith(" 16 17")
+
     async def test_the_same_prompt_again_is_reused_and_answered_the_same(self, engine: Engine) -> None:
         first = await collect(engine, plan(different(2)))
         second = await collect(engine, plan(different(2)))

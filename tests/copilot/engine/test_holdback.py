@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from copilot.engine.holdback import StopHoldback, Utf8Decoder
+from copilot.engine.holdback import Lead, StopHoldback, Utf8Decoder
 
 # Few letters, so that stops overlap, contain and begin one another; one of each width in UTF-8.
 letters = st.sampled_from("aabbcé€🎈\n")
@@ -151,3 +151,19 @@ def test_the_work_does_not_grow_with_what_was_said_before() -> None:
     for _ in range(1000):
         holdback.feed("a <")
     assert searched < 1000 * (3 + len("<|im_end|>"))
+
+
+@pytest.mark.parametrize(
+    ("lead", "pieces", "told"),
+    [
+        (" ", [" if", " x"], "if x"),
+        (" ", ["", " ", " x"], " x"),
+        (" ", ["if", " x"], "if x"),
+        ("\t", [" if", "\tx"], " if\tx"),
+        ("", [" if", " x"], " if x"),
+        (" ", [], ""),
+    ],
+)
+def test_a_lead_is_taken_off_once_and_only_at_the_beginning(lead: str, pieces: list[str], told: str) -> None:
+    taking = Lead(lead)
+    assert "".join(taking.feed(piece) for piece in pieces) == told

@@ -32,7 +32,8 @@ LINE_END = InfillRequest(prefix="def f(x):\n    return", suffix="\nprint(f(1))\n
 
 
 def rendered(plan: PromptPlan) -> str:
-    return "".join(part.text for part in plan.parts)
+    """With what is held back of it."""
+    return "".join(part.text for part in plan.parts) + plan.held
 
 
 def controls(plan: PromptPlan) -> list[str]:
@@ -63,6 +64,43 @@ def code(lines: int) -> str:
 
 def shared(ids: Sequence[int], other: Sequence[int]) -> int:
     return next((at for at, (a, b) in enumerate(zip(ids, other, strict=False)) if a != b), min(len(ids), len(other)))
+
+
+# --- white space at the end -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prefix", "begun", "told", "held"),
+    [
+        ("def f(x):\n    ", "", "\n   ", " "),
+        ("def f(x):\n\t\t", "", "\n\t", "\t"),
+        ("x = ", "", "x =", " "),
+        ("x =", "", "x =", ""),
+        ("x\n", "", "x\n", ""),
+        ("x\n", "  y(a, ", "y(a,", " "),
+    ],
+)
+@pytest.mark.parametrize("layout", ["spm", "prefix"])
+def test_the_model_writes_the_space_before_a_word_itself(
+    layout: str, prefix: str, begun: str, told: str, held: str
+) -> None:
+    """Behind a space of its own it would not know how to go on: that belongs to the token of the word."""
+    plan = plan_infill(InfillRequest(prefix=prefix, begun=begun, suffix="\ny\n", layout=layout), QWEN)
+    assert plan.parts[-1].text.endswith(told)
+    assert plan.held == held
+
+
+def test_where_the_middle_begins_nothing_is_held_back() -> None:
+    """Models learned to begin one anywhere, and the prefix in front of the suffix stays as it is while someone types."""
+    plan = plan_infill(InfillRequest(prefix="x = ", suffix="\ny\n", layout="psm"), QWEN)
+    assert (part(plan, "prefix").text, plan.held) == ("x = ", "")
+    plan = plan_infill(InfillRequest(prefix="x = ", begun=" ", suffix="\ny\n", layout="psm"), QWEN)
+    assert (part(plan, "prefix").text, plan.parts[-1].control, plan.held) == ("x = ", True, " ")
+
+
+def test_a_space_alone_is_asked_for_as_it_is() -> None:
+    plan = plan_infill(InfillRequest(prefix=" "), QWEN)
+    assert ([it.text for it in plan.parts], plan.held) == ([" "], "")
 
 
 # --- order -----------------------------------------------------------------------------------------------------------
