@@ -47,23 +47,16 @@ def without_gold(text: str, place: Place) -> str:
 
 
 def request_at(
-    text: str,
-    place: Place,
-    snippets: Sequence[Snippet],
-    model: ModelFacts,
-    settings: CompletionSettings,
-    *,
-    same_order: bool = False,
+    text: str, place: Place, snippets: Sequence[Snippet], model: ModelFacts, settings: CompletionSettings
 ) -> InfillRequest:
-    """``text``: of the document without the gold. ``same_order``: the order that a prompt with snippets has, though
-    there are none."""
+    """``text``: of the document without the gold."""
     document = Document.from_text(f"file:///{place.path}", language_at(place.path), 1, text)
     spot = Spot(document, place.line, place.column)
     below = "\n".join(spot.below(1))
     where = caret_place(spot.head, spot.rest)
     frame = frame_at(
         spot,
-        model.layout(where, spot.rest + below if settings.suffix_tokens else "", snippets=same_order or bool(snippets)),
+        model.layout(where, spot.rest + below if settings.suffix_tokens else "", snippets=bool(snippets)),
         prefix_characters=int(settings.prefix_tokens * DENSITY * _FILL),
         suffix_characters=int(settings.suffix_tokens * DENSITY),
     )

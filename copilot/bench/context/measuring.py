@@ -15,16 +15,14 @@ from copilot.config.settings import CompletionSettings
 from copilot.context.candidates import Candidate, Question, Source
 from copilot.context.near import words_of
 from copilot.context.packing import packed
-from copilot.context.request import InfillRequest, Snippet
+from copilot.context.request import Snippet
 from copilot.index.parsed import language_at
 
 NONE, ALL = "no context", "all sources"
-ORDER = "no context, same order"
-"""The prompt in the order that it has with context, where that is another, to tell what the order does."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer, scored. ``same``: the prompt is one that was asked for, and so is the answer."""
+    """One answer, scored. ``same``: the prompt is that of ``ALL``, and so is the answer."""
 
     text: str
     exact: bool
@@ -112,7 +110,6 @@ class Measuring:
                 outcomes[name] = msgspec.structs.replace(outcomes[NONE], same=True)
             else:
                 outcomes[name] = await self._outcome(place, text, language, shown[name])
-        outcomes[ORDER] = await self._in_same_order(place, text, language, outcomes[NONE])
         counts = {str(source): sum(it.source == source for it in shown[ALL]) for source in Source}
         return Result(
             place=place,
@@ -128,20 +125,12 @@ class Measuring:
         fair = [it for it in found if not tells(it.text, line)]
         return self._packing(fair, int(self._settings.snippet_tokens * DENSITY))
 
-    async def _in_same_order(self, place: Place, text: str, language: str, plain: Outcome) -> Outcome:
-        requests = [request_at(text, place, (), self._model, self._settings, same_order=same) for same in (False, True)]
-        if requests[0] == requests[1]:
-            return msgspec.structs.replace(plain, same=True)
-        return await self._asked_for(place, language, requests[1])
-
     async def _outcome(self, place: Place, text: str, language: str, snippets: tuple[Snippet, ...]) -> Outcome:
-        return await self._asked_for(place, language, request_at(text, place, snippets, self._model, self._settings))
-
-    async def _asked_for(self, place: Place, language: str, request: InfillRequest) -> Outcome:
+        request = request_at(text, place, snippets, self._model, self._settings)
         answer = await ask(self._host, request)
-        scored = score(
-            place, answer.text, language, frozenset(words_of(f"{request.prefix}{request.begun}\n{request.suffix}"))
-        )
+        shown = frozenset(words_of(f"{request.prefix}{request.begun}
+{request.suffix}"))
+        scored = score(place, answer.text, language, shown)
         return Outcome(
             text=answer.text,
             exact=scored.exact,

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from copilot.bench.context import bootstrap
 from copilot.bench.context.bootstrap import Estimate
-from copilot.bench.context.measuring import ALL, NONE, ORDER, Outcome, Result
+from copilot.bench.context.measuring import ALL, NONE, Outcome, Result
 from copilot.bench.context.places import Kind
 from copilot.bench.engine.measure import percentile
 
@@ -97,10 +97,7 @@ def summary(group: str, results: Iterable[Result], metric: _Metric, first: str, 
 
 def summaries(results: Sequence[Result]) -> tuple[Summary, ...]:
     found = [
-        summary(name, group, metric, base, ALL)
-        for base in (NONE, ORDER)
-        for name, group in groups(results)
-        for metric in (*METRICS, *_COSTS)
+        summary(name, group, metric, NONE, ALL) for name, group in groups(results) for metric in (*METRICS, *_COSTS)
     ]
     crossing = [it for it in results if it.place.kind is not Kind.OWN]
     found += [summary("other files", crossing, metric, ALL, arm) for arm in _arms(crossing) for metric in METRICS]
@@ -108,10 +105,7 @@ def summaries(results: Sequence[Result]) -> tuple[Summary, ...]:
 
 
 def tables(results: Sequence[Result]) -> list[Table]:
-    found = [_quality(results, NONE)]
-    if any(ORDER in it.outcomes and not it.outcomes[ORDER].same for it in results):
-        found.append(_quality([it for it in results if ORDER in it.outcomes], ORDER))
-    return [*found, _costs(results), *_sources(results)]
+    return [_quality(results), _costs(results), *_sources(results)]
 
 
 def examples(results: Sequence[Result], count: int) -> list[str]:
@@ -146,10 +140,10 @@ def retrieval(results: Sequence[Result]) -> dict[str, float]:
     }
 
 
-def _quality(results: Sequence[Result], base: str) -> Table:
-    table = _table("places that use", "", "n", base, ALL, "difference (95 %)", "ratio (95 %)")
+def _quality(results: Sequence[Result]) -> Table:
+    table = _table("places that use", "", "n", NONE, ALL, "difference (95 %)", "ratio (95 %)")
     for name, group in groups(results):
-        rows = [found for metric in METRICS if (found := summary(name, group, metric, base, ALL)) is not None]
+        rows = [found for metric in METRICS if (found := summary(name, group, metric, NONE, ALL)) is not None]
         for at, found in enumerate(rows):
             table.add_row(
                 name if at == 0 else "",
@@ -198,7 +192,7 @@ def _sources(results: Sequence[Result]) -> list[Table]:
 
 def _arms(results: Sequence[Result]) -> list[str]:
     names = dict.fromkeys(name for it in results for name in it.outcomes)
-    return [name for name in names if name not in (NONE, ORDER, ALL)]
+    return [name for name in names if name not in (NONE, ALL)]
 
 
 def _table(*columns: str) -> Table:

@@ -91,7 +91,7 @@ def test_the_model_writes_the_space_before_a_word_itself(
 
 
 def test_where_the_middle_begins_nothing_is_held_back() -> None:
-    """Models learned to begin one anywhere, and the prefix in front of the suffix stays as it is while someone types."""
+    """Models learned to begin one anywhere, and what stands in front of the suffix is to stay as it is."""
     plan = plan_infill(InfillRequest(prefix="x = ", suffix="\ny\n", layout="psm"), QWEN)
     assert (part(plan, "prefix").text, plan.held) == ("x = ", "")
     plan = plan_infill(InfillRequest(prefix="x = ", begun=" ", suffix="\ny\n", layout="psm"), QWEN)

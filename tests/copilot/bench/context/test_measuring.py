@@ -3,7 +3,7 @@
 import io
 
 from copilot.bench.context.asking import request_at, without_gold
-from copilot.bench.context.measuring import ALL, NONE, ORDER, Measuring, Result, without
+from copilot.bench.context.measuring import ALL, NONE, Measuring, Result, without
 from copilot.bench.context.places import Kind, chosen
 from copilot.bench.context.report import examples, groups, retrieval, summaries, tables
 from copilot.bench.context.workspace import Workspace
@@ -42,7 +42,7 @@ async def test_the_answer_is_in_no_prompt(workspace: Workspace) -> None:
     golds = [result.place.gold for result in results]
     prompts = iter(host.bodies)
     for gold, result in zip(golds, results, strict=True):
-        for _ in [it for it in result.outcomes.values() if not it.same]:
+        for _ in result.outcomes:
             body = next(prompts)
             assert gold not in body.prefix + body.suffix + "".join(it.text for it in body.snippets)
 
@@ -52,28 +52,9 @@ async def test_a_source_that_changes_nothing_is_not_asked_for(workspace: Workspa
     results = await _results(workspace, host, Source.TWIN, Source.DEFINITION, Source.IMPORT)
     first = next(result for result in results if result.place.kind is Kind.LINE)
     assert first.outcomes[without(Source.TWIN)].same
-    assert set(first.outcomes) == {
-        NONE,
-        ORDER,
-        ALL,
-        *(without(it) for it in (Source.TWIN, Source.DEFINITION, Source.IMPORT)),
-    }
+    assert set(first.outcomes) == {NONE, ALL, *(without(it) for it in (Source.TWIN, Source.DEFINITION, Source.IMPORT))}
     own = next(result for result in results if result.place.kind is Kind.OWN)
-    assert set(own.outcomes) == {NONE, ORDER, ALL}
-
-
-async def test_what_the_order_does_is_told_from_what_context_does(workspace: Workspace) -> None:
-    model = ModelFacts({**MODEL.order, "with_snippets": "psm"})
-    host = Script(["x\n"])
-    measuring = Measuring(host, model=model, settings=CompletionSettings())
-    (place,) = chosen(workspace, {Kind.LINE: 1}, 0)
-    (result,) = [it async for it in measuring.run(workspace, [place])]
-    assert [(body.layout, bool(body.snippets)) for body in host.bodies] == [
-        ("psm", True),
-        ("spm", False),
-        ("psm", False),
-    ]
-    assert not result.outcomes[ORDER].same
+    assert set(own.outcomes) == {NONE, ALL}
 
 
 async def test_a_report_of_everything(workspace: Workspace) -> None:
