@@ -25,9 +25,6 @@ from copilot.context.frame import (
 from copilot.context.request import CaretPlace, InfillRequest, Snippet
 from copilot.text.spot import Spot
 
-WITH_SNIPPETS = "with_snippets"
-"""As ``copilot_models.families`` names it, which is not imported for it."""
-
 NEAR_SECONDS = 1.0
 """A prompt that is cold, where the whole one would be late, may take this long to prefill."""
 
@@ -62,12 +59,8 @@ class ModelFacts(NamedTuple):
     prefill: float = 0.0
     snippets: bool = True
 
-    def layout(self, place: CaretPlace, suffix: str, *, snippets: bool = False) -> str:
-        """``snippets``: code of other files stands in front."""
-        if not suffix.strip():
-            return self.order.get("no_suffix", UNKNOWN)
-        own = self.order.get(place, UNKNOWN)
-        return self.order.get(WITH_SNIPPETS, own) if snippets else own
+    def layout(self, place: CaretPlace, suffix: str) -> str:
+        return self.order.get(place if suffix.strip() else "no_suffix", UNKNOWN)
 
 
 UNKNOWN_MODEL = ModelFacts({})
@@ -108,8 +101,8 @@ class Framing:
             return False
         self._shown |= {(it.path, it.text): it for it in self._given}
         if at_once:
-            self._best.clear()
-            self._near.clear()
+            self._best = {layout: self._with_snippets(frame) for layout, frame in self._best.items()}
+            self._near = {layout: frame._replace(snippets=()) for layout, frame in self._near.items()}
         return True
 
     def withdraw(self, allowed: Callable[[Snippet], bool]) -> bool:
@@ -152,8 +145,7 @@ class Framing:
         for prompt in (whole, *prompts):
             if prompt.new_tokens <= affordable:
                 return self._instead(whole, prompt)
-        warm = self._warm_snippets
-        new = self._near_frame(spot, self._layout(spot, place, snippets=bool(warm)))._replace(snippets=warm)
+        new = self._near_frame(spot, best.layout)
         near = self._prompt(new, spot, path, place)
         cheapest = min((near, *prompts), key=lambda prompt: prompt.new_tokens)
         if cheapest is near:
@@ -172,7 +164,7 @@ class Framing:
         whole = frame_at(spot, PREFIX, prefix_characters=int(self._most_characters * _FILL), suffix_characters=0)
         whole = whole._replace(snippets=self._warm_snippets)
         known = [frames[PREFIX] for frames in (self._best, self._near) if PREFIX in frames]
-        near = self._near_frame(spot, PREFIX)._replace(snippets=self._warm_snippets)
+        near = self._near_frame(spot, PREFIX)
         frames = [*(frame for frame in known if self._fits(frame, spot)), near]
         prompts = {frame: self._prompt(frame, spot, path) for frame in (whole, *frames)}
         affordable = max(_SLIGHT_TOKENS, self._speed.affordable(budget))
@@ -208,7 +200,8 @@ class Framing:
     def _best_frame(self, spot: Spot, place: CaretPlace) -> Frame:
         """The frame with the order and length that were measured to be best; the present one for as long as it fits."""
         suffix_tokens = self._settings.suffix_tokens
-        layout = self._layout(spot, place, snippets=bool(self._snippets))
+        following = spot.rest + "".join(spot.below(1)) if suffix_tokens else ""
+        layout = self._model.layout(place, following)
         known = self._best.get(layout)
         if known is None or not self._fits(known, spot, least=int(self._most_characters * _LEAST)):
             if known is not None and self._fits(known, spot):
@@ -247,21 +240,18 @@ class Framing:
         front = front_of(snippets)
         return bool(front) and any(warm.startswith(front) for warm in self._warm)
 
-    def _layout(self, spot: Spot, place: CaretPlace, *, snippets: bool) -> str:
-        following = spot.rest + "".join(spot.below(1)) if self._settings.suffix_tokens else ""
-        return self._model.layout(place, following, snippets=snippets)
-
     def _near_frame(self, spot: Spot, layout: str) -> Frame:
         least, most = NEAR_TOKENS
         size = min(most, max(least, self._speed.prefill * NEAR_SECONDS))
         suffix = min(self._settings.suffix_tokens, _NEAR_SUFFIX * size)
         prefix = min(self._settings.prefix_tokens, size - suffix)
-        return frame_at(
+        frame = frame_at(
             spot,
             layout,
             prefix_characters=int(prefix * self._speed.density),
             suffix_characters=int(suffix * self._speed.density),
         )
+        return frame._replace(snippets=self._warm_snippets)
 
     @property
     def _most_characters(self) -> int:

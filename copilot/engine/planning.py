@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Literal
 
 import msgspec
-from copilot_models.families import WITH_SNIPPETS, Family, Kind, Template
+from copilot_models.families import Family, Kind, Template
 
 from copilot.context.request import InfillRequest, caret_place
 from copilot.engine.protocol import Keep, Layout, Part, PromptPlan
@@ -229,9 +229,7 @@ def _choose_layout(request: InfillRequest, family: Family, limits: PromptLimits,
         # Most families' own examples are then plain text. FIM tokens around nothing are kept for the empty file,
         # where they are all there is to prompt with.
         place = "no_suffix"
-    elif request.snippets and family.snippet and limits.snippet_tokens:
-        place = WITH_SNIPPETS if WITH_SNIPPETS in {**family.order, **order} else place
-    return _layout(order.get(place) or family.order[place], family, " in the model's order table")
+    return _layout(order.get(place, family.order[place]), family, " in the model's order table")
 
 
 def _layout(name: str, family: Family, where: str) -> Layout:

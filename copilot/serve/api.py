@@ -163,8 +163,7 @@ class HostStatus(msgspec.Struct, frozen=True, kw_only=True):
     layouts: tuple[str, ...] = ()
     """The orders of a prompt that ``InfillBody.layout`` may name."""
     order: dict[str, str] = {}
-    """The layout that a prompt gets without that, for each place of the caret and for ``no_suffix``; where the family
-    has one, under ``with_snippets`` that of a prompt with code of other files in front."""
+    """The layout that a prompt gets without that, for each place of the caret and for ``no_suffix``."""
     chosen: bool = False
     """The model is one that someone chose while the host ran, not the one that its settings name."""
     memory_bytes: int = 0

@@ -17,9 +17,6 @@ import msgspec
 PLACES = ("fresh_line", "line_end", "mid_line", "no_suffix")
 """Where the caret may stand: the places of ``copilot.context.request.CaretPlace``, and that nothing comes after it."""
 
-WITH_SNIPPETS = "with_snippets"
-"""Beside them, for a family that has a form for code of other files: wherever some stands in front of a suffix."""
-
 LAYOUT_SLOTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"psm": ("prefix", "suffix"), "spm": ("suffix", "prefix"), "prefix": ("prefix",)}
 )
@@ -78,8 +75,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     """The prompt format of one family of models.
 
     ``tokens``: name -> exact spelling; names that begin with ``end_of_`` are the tokens by which a model ends.
-    ``layouts``: ``psm``, ``spm`` or ``prefix`` -> template. ``order``: place of the caret -> name of a layout; under
-    ``with_snippets``, where it is there, the one wherever code of other files stands in front.
+    ``layouts``: ``psm``, ``spm`` or ``prefix`` -> template. ``order``: place of the caret -> name of a layout.
     ``snippet`` (slots ``path`` and ``text``) is put in front of everything, once for each snippet; after the last one
     comes ``file`` (slot ``path``), which begins the file being completed. Without snippets neither is used.
     ``stop``: spellings of control tokens that end an answer.
@@ -153,7 +149,7 @@ def parse(name: str, text: str) -> Family:
             raise ValueError(f"{name}: layout {layout} has the slots {slots}, it needs {LAYOUT_SLOTS[layout]}")
     if "prefix" not in file.layouts:
         raise ValueError(f"{name}: there must be a layout for text without a suffix, prefix")
-    if set(file.order) - {WITH_SNIPPETS} != set(PLACES) or not set(file.order.values()) <= set(file.layouts):
+    if set(file.order) != set(PLACES) or not set(file.order.values()) <= set(file.layouts):
         raise ValueError(f"{name}: order must name one of its layouts for each of {', '.join(PLACES)}")
     if unknown := set(file.stop) - set(file.tokens.values()):
         raise ValueError(f"{name}: stops that are no tokens of the family: {', '.join(sorted(unknown))}")

@@ -11,7 +11,6 @@ import pytest
 from copilot_models import families
 from copilot_models.families import LAYOUT_SLOTS, PLACES, Family, Kind
 
-from copilot.completion import framing
 from copilot.context.request import CaretPlace
 from copilot.engine.protocol import Layout
 
@@ -92,9 +91,7 @@ def test_pieces_name_their_tokens(family: Family) -> None:
 
 @each_family
 def test_every_place_has_a_layout_and_suffix_first_is_for_fresh_lines(family: Family) -> None:
-    assert set(family.order) - {families.WITH_SNIPPETS} == {*CaretPlace, "no_suffix"}
-    assert families.WITH_SNIPPETS == framing.WITH_SNIPPETS
-    assert families.WITH_SNIPPETS not in family.order or family.snippet
+    assert set(family.order) == {*CaretPlace, "no_suffix"}
     assert set(family.order.values()) <= set(family.layouts)
     if {"psm", "spm"} <= set(family.layouts):
         assert family.order["fresh_line"] == "spm"

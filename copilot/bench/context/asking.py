@@ -56,7 +56,7 @@ def request_at(
     where = caret_place(spot.head, spot.rest)
     frame = frame_at(
         spot,
-        model.layout(where, spot.rest + below if settings.suffix_tokens else "", snippets=bool(snippets)),
+        model.layout(where, spot.rest + below if settings.suffix_tokens else ""),
         prefix_characters=int(settings.prefix_tokens * DENSITY * _FILL),
         suffix_characters=int(settings.suffix_tokens * DENSITY),
     )

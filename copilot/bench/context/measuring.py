@@ -128,8 +128,7 @@ class Measuring:
     async def _outcome(self, place: Place, text: str, language: str, snippets: tuple[Snippet, ...]) -> Outcome:
         request = request_at(text, place, snippets, self._model, self._settings)
         answer = await ask(self._host, request)
-        shown = frozenset(words_of(f"{request.prefix}{request.begun}
-{request.suffix}"))
+        shown = frozenset(words_of(f"{request.prefix}{request.begun}\n{request.suffix}"))
         scored = score(place, answer.text, language, shown)
         return Outcome(
             text=answer.text,

@@ -196,16 +196,6 @@ def test_snippets_stand_in_front_in_the_format_of_the_family() -> None:
     )
 
 
-def test_behind_snippets_the_family_may_want_another_order() -> None:
-    snippets = (Snippet(path="a.py", text="A = 1\n"),)
-    bare = InfillRequest(prefix="def f():\n    ", suffix="\nx = 1\n")
-    shown = InfillRequest(prefix="def f():\n    ", suffix="\nx = 1\n", snippets=snippets)
-    assert plan_infill(bare, QWEN).layout == "spm"
-    assert plan_infill(shown, QWEN).layout == "psm"
-    assert plan_infill(shown, QWEN, order={"with_snippets": "spm"}).layout == "spm"
-    assert plan_infill(shown, QWEN, PromptLimits(snippet_tokens=0)).layout == "spm"
-
-
 def test_a_snippet_that_is_too_much_is_left_out_whole() -> None:
     snippets = tuple(Snippet(path=name, text="x = 1\n" * 30) for name in ("a.py", "b.py", "c.py"))
     request = InfillRequest(prefix="x = ", suffix="", snippets=snippets)

@@ -23,13 +23,7 @@ async def test_it_says_how_its_model_is_to_be_asked() -> None:
     assert status is not None
     assert status.layouts == ("psm", "spm", "prefix")
     assert status.snippets
-    assert status.order == {
-        "fresh_line": "psm",
-        "line_end": "psm",
-        "mid_line": "psm",
-        "no_suffix": "prefix",
-        "with_snippets": "psm",
-    }
+    assert status.order == {"fresh_line": "psm", "line_end": "psm", "mid_line": "psm", "no_suffix": "prefix"}
     assert status.context_tokens == 4096
 
 
