@@ -11,6 +11,8 @@ class Source(StrEnum):
     """What a name near the caret is."""
     IMPORT = "import"
     """What the file imports, used yet or not."""
+    HEADER = "header"
+    """The document's own imports, where they stand too far up for the model to see."""
     CALLER = "caller"
     """How others use what is being called or written here."""
     SIBLING = "sibling"

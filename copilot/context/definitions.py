@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from copilot.context.candidates import Candidate, Source
 from copilot.context.imported import Imported
-from copilot.context.near import UNNAMED, Name, Near, lines_with
+from copilot.context.near import UNNAMED, Name, Near, lines_with, scope_of
 from copilot.context.shapes import CHARACTERS, shape
 from copilot.context.view import DEFINITIONS, TYPES, View
 
@@ -26,6 +26,14 @@ _EACH = 2
 """Definitions that are shown of one name."""
 
 _FEW_CHARACTERS = 280
+_BEHIND_CHARACTERS = 900
+"""Of a type whose member is being written: the next name is one of these."""
+
+_ONLY = 0.9
+"""How certain it is of which type a receiver is, where one place defines a type of that name."""
+
+_ANCESTORS = 3
+_MAKERS = 2
 _CALL, _BEGUN = 1.5, 1.6
 _CAMEL = re.compile(r"[A-Z][A-Za-z0-9_]*")
 _DECLARED = re.compile(r"\b([A-Za-z_]\w*)\s*:\s*([^=,)\n]+)")
@@ -33,6 +41,7 @@ _MADE = re.compile(
     r"\b([A-Za-z_]\w*)\s*(?::[^=\n]*)?:?=\s*(?:await\s+|new\s+|&)?([A-Za-z_][\w.:]*?)(?:::new|\.new|New)?\s*[({<]"
 )
 _TYPED = re.compile(r"\b([A-Z]\w*)(?:<[^<>;\n]*>)?\s*[&*]*\s+([A-Za-z_]\w*)\s*[=;,)]")
+_RETURNS = re.compile(r"(?:->|\)\s*:)\s*([^{;]+)")
 _WITHOUT_IMPORT = frozenset({"go", "java", "c", "cpp", "cuda-cpp", "csharp", "ruby", "kotlin", "swift"})
 _OWN = re.compile(
     r"\b(?:def|class|function|func|fn|struct|interface|trait|enum|type|const|let|var|macro_rules!)\s+"
@@ -186,9 +195,17 @@ def _alone(rows: Sequence["SymbolRow"], certainty: float) -> list[Found]:
 
 
 def _types_of(receiver: str, view: View, near: Near) -> frozenset[str]:
-    if receiver not in view.types:
-        view.types[receiver] = types_of(receiver, "".join(_around(view)), near)
-    return view.types[receiver]
+    known = view.types.get(receiver)
+    if known is None:
+        text = "".join(_around(view))
+        # What makes it may be a member of itself.
+        known = view.types[receiver] = types_of(receiver, text, near)
+        for maker in makers_of(receiver, text)[-_MAKERS:]:
+            for found in current(meant(maker, view, near), view, 1):
+                returned = _RETURNS.search(found.row.signature)
+                known |= frozenset(_CAMEL.findall(returned[1]) if returned is not None else ())
+        view.types[receiver] = known
+    return known
 
 
 def types_of(receiver: str, text: str, near: Near) -> frozenset[str]:
@@ -211,6 +228,18 @@ def types_of(receiver: str, text: str, near: Near) -> frozenset[str]:
     return frozenset(found)
 
 
+def makers_of(receiver: str, text: str) -> list[Name]:
+    """The functions whose results a variable was assigned."""
+    if not receiver or receiver == UNNAMED:
+        return []
+    found = []
+    for name, made in _MADE.findall(lines_with(receiver, text)):
+        parts = re.split(r"[.:]+", made)
+        if name == receiver and not any(part[:1].isupper() for part in parts):
+            found.append(Name(parts[-1], 1.0, 0, parts[-2] if len(parts) > 1 else "", True))
+    return found
+
+
 def _begun(view: View, near: Near, bag: set[str]) -> Iterator[Candidate]:
     """Behind a dot: what the receiver offers. In the middle of a name: imported names that begin so."""
     imports = view.imports
@@ -218,16 +247,43 @@ def _begun(view: View, near: Near, bag: set[str]) -> Iterator[Candidate]:
         module = imports.names.get(near.receiver)
         if module is not None and not module.name:
             return  # The outline of the module is what the imports give.
-        for kind in sorted(_types_of(near.receiver, view, near)):
-            for found in current(meant(Name(kind, 1.0, 0), view, near), view, 1):
+        # The receiver may be a type itself.
+        for kind in sorted(_types_of(near.receiver, view, near) | ({near.receiver} if module is not None else set())):
+            possible = meant(Name(kind, 1.0, 0), view, near)
+            for found in current(possible, view, 1):
                 if found.row.kind in TYPES:
-                    reason = f"`{near.receiver}` is a `{kind}`"
-                    yield from _candidates(found, _BEGUN, reason, view, bag)
+                    certainty = found.certainty if len(possible) > 1 else max(_ONLY, found.certainty)
+                    yield from _offered(found._replace(certainty=certainty), near.receiver, kind, view, bag)
     elif len(near.begun) >= 2:
         for here, imported in imports.names.items():
             if here.startswith(near.begun) and imported.name:
                 for found in current(_imported(imported, view), view, 1):
                     yield from _candidates(found, _BEGUN, f"begins with `{near.begun}`, imported", view, bag)
+
+
+def _offered(found: Found, receiver: str, kind: str, view: View, bag: set[str]) -> Iterator[Candidate]:
+    """The members of a type, and those that it inherits."""
+    rows = [found.row]
+    for row in rows:
+        scope = scope_of(row.signature.replace("\n", " ")) if len(rows) <= _ANCESTORS else None
+        for name in scope.bases if scope is not None else ():
+            base = _base(name, row, view)
+            if base is not None and base not in rows:
+                rows.append(base)
+    characters = _BEHIND_CHARACTERS // len(rows)
+    for row in rows:
+        shown = shape(row, view, bag, characters)
+        if shown is not None:
+            what = f"`{receiver}` is a `{kind}`" if receiver != kind else "a member of which is written"
+            reason = f"defines `{row.name}`, {what}" + ("" if row is found.row else " and that one of these")
+            yield Candidate(row.path, *shown, Source.DEFINITION, found.certainty * _BEGUN, reason)
+
+
+def _base(name: str, row: "SymbolRow", view: View) -> "SymbolRow | None":
+    """The type ``name`` as the file of ``row`` means it."""
+    same = [it for it in view.symbols(row.path).by_name.get(name, ()) if it.kind in TYPES]
+    rows = same or [it for it in view.definitions(name) if it.kind in TYPES]
+    return view.current(rows[0]) if len(rows) == 1 else None
 
 
 def _candidates(found: Found, weight: float, where: str, view: View, bag: set[str]) -> Iterator[Candidate]:

@@ -72,6 +72,11 @@ def statement_lines(text: str, lines: "Sequence[str]") -> list[int]:
     return kept
 
 
+def begins_statement(line: str) -> bool:
+    """Whether it begins one that imports."""
+    return _STATEMENT.match(line) is not None
+
+
 def _starts(text: str) -> list[int]:
     """Where the lines begin that do. To look for words first is many times faster than a pattern at each line."""
     found: set[int] = set()

@@ -215,7 +215,7 @@ def _scopes(lines: Sequence[str], line: int) -> Iterator[Scope]:
             depth = own + 1
         if own >= depth or text.strip()[0] in ")]}#":
             continue
-        scope = _scope(text)
+        scope = scope_of(text)
         if scope is not None:
             yield scope
         if text.strip()[0] not in "@/*":
@@ -224,7 +224,8 @@ def _scopes(lines: Sequence[str], line: int) -> Iterator[Scope]:
             return
 
 
-def _scope(text: str) -> Scope | None:
+def scope_of(text: str) -> Scope | None:
+    """What a line begins, where it begins a definition."""
     match = _SCOPE.search(text)
     if match is not None:
         is_type = match["kind"] in _TYPES

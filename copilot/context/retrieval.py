@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from copilot.context.candidates import Candidate, Question, Source
 from copilot.context.definitions import definitions
+from copilot.context.header import header
 from copilot.context.near import Near, near
 from copilot.context.outlook import outlook
 from copilot.context.recent import recent
@@ -88,6 +89,7 @@ def candidates(
 def _retrievers(view: View, around: Near, cache: Cache) -> Iterator[tuple[Source, Callable[[], Iterable[Candidate]]]]:
     yield Source.DEFINITION, lambda: definitions(view, around)
     yield Source.IMPORT, lambda: outlook(view, around)
+    yield Source.HEADER, lambda: header(view)
     yield Source.CALLER, lambda: callers(view, around)
     yield Source.SIBLING, lambda: siblings(view, around)
     yield Source.RECENT, lambda: recent(view, around)
@@ -97,7 +99,9 @@ def _retrievers(view: View, around: Near, cache: Cache) -> Iterator[tuple[Source
 
 
 def _may_be_shown(candidate: Candidate, view: View) -> bool:
-    return candidate.path != view.question.path and bool(candidate.text.strip()) and view.allowed(candidate.path)
+    if candidate.path == view.question.path and candidate.source is not Source.HEADER:
+        return False
+    return bool(candidate.text.strip()) and view.allowed(candidate.path)
 
 
 def _distinct(found: Iterable[Candidate]) -> list[Candidate]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WHOLE_LINES = 8
 """A definition of so many lines is shown whole."""
 
-MEMBERS, CHARACTERS = 20, 500
+MEMBERS, CHARACTERS = 40, 500
 """Members of a type in its outline, and their length; those that are named near the caret come first."""
 
 _CONSTRUCTORS = ("__init__", "__new__", "constructor", "new", "New", "initialize")
@@ -151,12 +151,16 @@ def compact(signature: str, language: str) -> str:
             and lines[0].count("(") == lines[0].count(")")
         ):
             above.append(lines.pop(0))
-        joined = " ".join(line.strip() for line in lines)
-        joined = _AFTER_OPEN.sub(r"\1", _BEFORE_CLOSE.sub(r"\1", joined))
-        head = "\n".join([*above, joined])
+        head = "\n".join([*above, on_one_line(lines)])
     if language in _PYTHON and len(head) > _LONG:
         head = without_types(head)
     return head
+
+
+def on_one_line(lines: Sequence[str]) -> str:
+    """What was written one below the other."""
+    joined = " ".join(line.strip() for line in lines)
+    return _AFTER_OPEN.sub(r"\1", _BEFORE_CLOSE.sub(r"\1", joined))
 
 
 def _shortened(signature: str) -> str:

@@ -92,6 +92,42 @@ def test_behind_the_dot_of_a_variable_stands_what_its_type_offers(plant: Plant) 
     assert "`x` is a `Store`" in best.reason
 
 
+def test_behind_the_dot_of_a_class_stands_what_it_offers(plant: Plant) -> None:
+    tree = plant({"app/store.py": STORE})
+    best = _defined(tree.ask("app/main.py", "from app.store import Store\n\nx = Store.¦"))[0]
+    assert "def put(self" in best.text
+    assert "a member of which is written" in best.reason
+
+
+def test_behind_a_dot_stands_what_is_inherited_too(plant: Plant) -> None:
+    base = "class Base:\n    def flush(self, hard: bool) -> None:\n        pass\n"
+    child = "from app.base import Base\n\nclass Child(Base):\n    def put(self):\n        pass\n"
+    tree = plant({"app/base.py": base, "app/child.py": child})
+    found = _defined(tree.ask("app/main.py", "from app.child import Child\n\nx = Child()\nx.¦"))
+    texts = [it.text for it in found if "`x` is a `Child`" in it.reason]
+    assert any("def put(self)" in it for it in texts)
+    assert any("def flush(self, hard: bool)" in it for it in texts)
+
+
+def test_types_that_inherit_from_each_other_end(plant: Plant) -> None:
+    tree = plant({"app/a.py": "class A(B):\n    x = 1\n\nclass B(A):\n    y = 1\n"})
+    found = _defined(tree.ask("app/main.py", "from app.a import A\n\nv = A()\nv.¦"))
+    assert {it.text.split("(")[0] for it in found} >= {"class A", "class B"}
+
+
+@pytest.mark.parametrize(
+    "made", ["x = app_store('a')", "y = Opener()\nx = y.opened()", "x = x.app_store()\nx = app_store()"]
+)
+def test_what_a_function_returns_is_what_the_variable_is(plant: Plant, made: str) -> None:
+    opening = "from app.store import Store\n\ndef app_store(path: str = '') -> Store:\n    return Store(path)\n\n"
+    opening += "class Opener:\n    def opened(self) -> 'Store | None':\n        return None\n"
+    tree = plant({"app/store.py": STORE, "app/opening.py": opening})
+    text = f"from app.opening import Opener, app_store\n\n{made}\nx.¦"
+    best = _defined(tree.ask("app/main.py", text))[0]
+    assert "def put(self" in best.text
+    assert "`x` is a `Store`" in best.reason
+
+
 def test_a_method_of_the_base_of_the_class_that_is_being_written(plant: Plant) -> None:
     tree = plant({"app/store.py": STORE, "app/sink.py": "class Sink:\n    def put(self, drop): ...\n"})
     text = "from app.store import Store\n\nclass Other(Store):\n    def go(self):\n        self.put(¦"
