@@ -132,7 +132,7 @@ class CompletionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     snippet_tokens: Annotated[
         int,
         Meta(ge=0, le=16_384, description="Code of other files that the model sees, all of it together; 0: none."),
-    ] = 512
+    ] = 256
 
 
 class ContextSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from copilot.context.candidates import Candidate, Source
-from copilot.context.imported import begins_statement, statement_lines
+from copilot.context.imported import begins_statement
 from copilot.context.near import words_of
 from copilot.context.shapes import on_one_line
 from copilot.context.view import View
@@ -23,15 +23,13 @@ _FROM = re.compile(r"(from \S+ import )\(?([^()#;]+?)\)?$")
 
 
 def header(view: View) -> Iterator[Candidate]:
-    text = view.question.text
-    seen_from = text.count("\n", 0, max(0, view.caret - VISIBLE))
-    lines = text.split("\n")
-    numbers = [at for at in statement_lines(text, lines) if at < seen_from]
+    seen_from = view.question.text.count("\n", 0, max(0, view.caret - VISIBLE))
+    numbers = [at for at in view.statement_lines if at < seen_from]
     if not numbers:
         return
     from copilot.safety.secrets import masked
 
-    shown = "\n".join(_chosen(_whole(lines, numbers), frozenset(view.imports.names)))
+    shown = "\n".join(_chosen(_whole(view.lines, numbers), frozenset(view.imports.names)))
     reason = "what this file imports, further up"
     yield Candidate(
         view.question.path, numbers[0] + 1, numbers[-1] + 1, masked(shown)[0], Source.HEADER, _SCORE, reason

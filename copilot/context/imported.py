@@ -46,10 +46,10 @@ class Imports(NamedTuple):
 NONE = Imports({}, (), frozenset(), frozenset())
 
 
-def statements(text: str, lines: "Sequence[str]") -> str:
-    """The lines that import, each to where its brackets are closed. ``lines``: those of ``text``."""
+def statements(lines: "Sequence[str]", numbers: "Sequence[int]") -> str:
+    """The lines that import, each to where its brackets are closed. ``numbers``: see :func:`statement_lines`."""
     # Grammars want them at the top, where an import inside a function is not.
-    kept = [lines[at].strip() for at in statement_lines(text, lines)]
+    kept = [lines[at].strip() for at in numbers]
     return "\n".join(kept) + "\n" if kept else ""
 
 

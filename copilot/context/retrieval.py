@@ -50,10 +50,9 @@ class Retriever:
 
     def candidates(self, question: Question, off: frozenset[Source] = frozenset()) -> list[Candidate]:
         """Best first, of every source that is not in ``off``; one text of one place comes once."""
-        lines = question.text.split("\n")
-        line = min(max(0, question.line), len(lines) - 1)
-        around = near(lines, line, min(max(0, question.column), len(lines[line])), question.language)
         view = View(question, self._reader, self._gate, self._cache)
+        line = min(max(0, question.line), len(view.lines) - 1)
+        around = near(view.lines, line, min(max(0, question.column), len(view.lines[line])), question.language)
         found = [*question.given]
         for source, retrieve in _retrievers(view, around, self._cache):
             if source not in off:

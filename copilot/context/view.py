@@ -14,7 +14,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from copilot.context.candidates import Buffer, Question
-from copilot.context.imported import NONE, Imports, imports_of, statements
+from copilot.context.imported import NONE, Imports, imports_of, statement_lines, statements
 from copilot.errors import SlipstreamError
 from copilot.text.languages import language_of
 
@@ -111,9 +111,19 @@ class View:
         self._reads, self._parses, self._resolves = READS, PARSES, RESOLVED
 
     @cached_property
+    def lines(self) -> Sequence[str]:
+        """Of the document itself."""
+        return self.question.text.split("\n")
+
+    @cached_property
+    def statement_lines(self) -> Sequence[int]:
+        """The numbers, from 0, of those that import."""
+        return statement_lines(self.question.text, self.lines)
+
+    @cached_property
     def caret(self) -> int:
         """Where in the text it is."""
-        before = self.question.text.split("\n", self.question.line)[: self.question.line]
+        before = self.lines[: self.question.line]
         return sum(map(len, before)) + len(before) + self.question.column
 
     # What may be seen
@@ -282,7 +292,7 @@ class View:
     @cached_property
     def imports(self) -> Imports:
         """Of the document itself."""
-        text = statements(self.question.text, self.question.text.split("\n"))
+        text = statements(self.lines, self.statement_lines)
         if not text:
             return NONE
         whole = (self.question.path, self._generation, text)

@@ -52,7 +52,7 @@ class PromptLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     prefix_tokens: int = 768
     suffix_tokens: int = 128
-    snippet_tokens: int = 512
+    snippet_tokens: int = 256
     psm_suffix_share: float = 0.08
     quick_tokens: int = 0
 

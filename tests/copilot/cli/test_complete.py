@@ -166,7 +166,8 @@ async def test_the_model_sees_the_text_around_the_place_and_the_limits_of_the_se
     call = engine.calls[0]
     assert call.params.max_tokens == 7
     prompt = "".join(part.text for part in call.plan.parts)
-    assert "def area(radius):\n    return " in prompt
+    assert "def area(radius):\n    return" in prompt
+    assert call.plan.held == " "
 
 
 async def test_text_from_standard_input_under_a_name(tmp_path: Path) -> None:
@@ -176,7 +177,7 @@ async def test_text_from_standard_input_under_a_name(tmp_path: Path) -> None:
             "complete", "unsaved.py:2", "--stdin", cwd=tmp_path, text="def add(a, b):\n    return "
         )
     assert answer == (0, "a + b", "")
-    assert "def add(a, b):\n    return " in "".join(part.text for part in engine.calls[0].plan.parts)
+    assert "def add(a, b):\n    return" in "".join(part.text for part in engine.calls[0].plan.parts)
 
 
 async def test_a_host_that_fails_says_why(file: Path) -> None:

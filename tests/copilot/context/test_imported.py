@@ -1,11 +1,12 @@
 """What a document imports, read off the statements alone."""
 
-from copilot.context.imported import imports_of, statements
+from copilot.context.imported import imports_of, statement_lines, statements
 from copilot.syntax.outline import Import
 
 
 def _statements(text: str) -> str:
-    return statements(text, text.split("\n"))
+    lines = text.split("\n")
+    return statements(lines, statement_lines(text, lines))
 
 
 def test_statements_to_where_their_brackets_close() -> None:
