@@ -51,10 +51,12 @@ _VALUES = frozenset({"constant", "variable", "field"})
 _CPLUSPLUS = re.compile(
     r"^[ \t]*(?:class\s+\w|namespace\b|template\s*<|using\s+\w|(?:public|private|protected):)|\w::\w", re.MULTILINE
 )
-# The most characters, and the microseconds that parsing and the query may take each. Ordinary code takes 0.2 s a
-# megabyte; what is not of the language at all can take time, and memory, that grow with the square of the length.
-_BUDGETS = ((4_000, 40_000), (16_000, 80_000), (50_000, 200_000), (250_000, 700_000), (None, 2_500_000))
-_MOST_TRIES = 3
+# Milliseconds of the processor that parsing may take, and more for each 1,000 characters. Ordinary code takes 0.2 of
+# them. What is not of the language at all takes 6 to its end, where the parser then puts it right in one step that
+# nothing ends: 40 KB of `a => ` as Java took all of 24 GB. So it must not get there.
+_LEAST_MS, _MS_PER_THOUSAND = 8, 2
+_SLICE_MICROS = 4_000
+_QUERY_MICROS = 2_500_000
 
 
 def outline(text: str, language: str) -> Outline | None:
@@ -67,34 +69,30 @@ def outline(text: str, language: str) -> Outline | None:
 
 
 class _Tools:
-    """A parser and a query's cursor that give up after some time."""
+    """A parser and a query's cursor that give up after some time. Not for two threads at once."""
 
-    def __init__(self, language: str, query: "Query", microseconds: int) -> None:
+    def __init__(self, language: str, query: "Query") -> None:
         from tree_sitter import Parser, QueryCursor
 
         grammar = grammar_of(language)
         assert grammar is not None
-        self._seconds = microseconds / 1e6
         with warnings.catch_warnings():
             # The callback that is to replace it is not called for bytes, and crashes in a query.
             warnings.simplefilter("ignore", DeprecationWarning)
-            self._parser = Parser(grammar, timeout_micros=microseconds)
-            self.cursor = QueryCursor(query, timeout_micros=microseconds)
+            self._parser = Parser(grammar, timeout_micros=_SLICE_MICROS)
+            self.cursor = QueryCursor(query, timeout_micros=_QUERY_MICROS)
 
-    def parsed(self, data: bytes) -> "Tree | None":
-        spent = 0.0
-        for _ in range(_MOST_TRIES):
-            start = time.thread_time()
+    def parsed(self, data: bytes, milliseconds: float) -> "Tree | None":
+        # Of the processor: on a busy machine time passes in which nothing is done.
+        end = time.thread_time() + milliseconds / 1000
+        while True:
             try:
                 return self._parser.parse(data)
             except ValueError:
-                # Else it would go on with the next text where it was with this one.
-                self._parser.reset()
-                # On a busy machine time passes in which nothing is done.
-                spent += time.thread_time() - start
-                if spent > self._seconds / 2:
-                    break
-        return None
+                # It goes on from where it was.
+                if time.thread_time() > end:
+                    self._parser.reset()
+                    return None
 
 
 class _Reader:
@@ -102,11 +100,14 @@ class _Reader:
         self._table = table
         self._query = query
         self._language = language
-        self._tools = local()
+        self._own = local()
+        """Of each thread."""
 
     def outline(self, text: str) -> Outline:
-        tools = self._tools_for(len(text))
-        tree = tools.parsed(as_ascii(text))
+        if not hasattr(self._own, "tools"):
+            self._own.tools = _Tools(self._language, self._query)
+        tools: _Tools = self._own.tools
+        tree = tools.parsed(as_ascii(text), _LEAST_MS + _MS_PER_THOUSAND * len(text) / 1000)
         if tree is None:
             return _EMPTY
         captures = tools.cursor.captures(tree.root_node)
@@ -128,16 +129,6 @@ class _Reader:
             self._references(uses, skipped, definitions, text, starts),
             tuple(imports),
         )
-
-    def _tools_for(self, length: int) -> "_Tools":
-        """A thread's own: they may not be used by two at once."""
-        microseconds = next(it for most, it in _BUDGETS if most is None or length <= most)
-        if not hasattr(self._tools, "by_budget"):
-            self._tools.by_budget = {}
-        known: dict[int, _Tools] = self._tools.by_budget
-        if microseconds not in known:
-            known[microseconds] = _Tools(self._language, self._query, microseconds)
-        return known[microseconds]
 
     def _definitions(self, captures: "dict[str, list[Node]]", text: str) -> list[Definition]:
         """In the order of their starts, outer ones before inner ones."""

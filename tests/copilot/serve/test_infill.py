@@ -52,7 +52,7 @@ async def test_a_whole_stream() -> None:
     assert (done.reason, done.prompt_tokens, done.generated_tokens) == ("stop", 128, 2)
     assert done.ttft_ms is not None
     assert done.ttft_ms >= done.queue_ms >= 0
-    assert engine.calls[0].plan.parts[-1].text == BODY.prefix
+    assert engine.calls[0].plan.parts[-1].text + engine.calls[0].plan.held == BODY.prefix
 
 
 async def test_the_bytes_on_the_wire() -> None:
