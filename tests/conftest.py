@@ -38,10 +38,13 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("SLIPSTREAM_MODELS_DIR", str(REAL_MODELS_DIR))
     # Idle OpenMP threads that spin starve everything else on a small machine.
     monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
+    # A test may change the environment, but the user's own host is not to be stopped for it.
+    environment, socket = dict(os.environ), paths.host_socket()
     yield folder
-    if paths.host_socket().exists():
+    if socket.exists():
         # Started on demand by something this test ran, it would outlive the test as it should outlive its clients.
-        subprocess.run([sys.executable, "-m", "copilot", "stop"], check=False, capture_output=True, timeout=60)
+        stop = [sys.executable, "-m", "copilot", "stop"]
+        subprocess.run(stop, check=False, capture_output=True, timeout=60, env=environment)
     shutil.rmtree(folder, ignore_errors=True)
 
 
