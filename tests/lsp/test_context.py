@@ -279,7 +279,8 @@ def test_a_pin_is_always_there_and_follows_its_text(editor: Client, host: FakeHo
     ]
     typist.until("the pin", lambda it: "unrelated = " in it.get("notes.py", ""))
     editor.change(uri, 2, edit((0, 0), (0, 0), "# one more\n# and another\n"))
-    end, parts = time.monotonic() + GUARD_SECONDS, []
+    end = time.monotonic() + GUARD_SECONDS
+    parts: list[Json] = []
     while [(it["source"], it["firstLine"], it["lastLine"]) for it in parts] != [("pinned", 23, 23)]:
         assert time.monotonic() < end, parts
         # What is shown stays the same, so that nothing is asked ahead.
