@@ -191,10 +191,15 @@ def test_the_server_reads_what_edits_of_all_kinds_have_made(file: Path, host: Fa
     )  # fmt: skip
     # With little time, the model is not given what comes after the caret.
     with Emacs(file, line=LINE, column=5, init="(setq slipstream-settings '(:budgetMs 10000))", then=then) as emacs:
+        # One after the other: C-g throws away what Emacs has not read yet.
         emacs.type("x = ")
-        emacs.press("C-Space", "C-g", "C-t", "C-/")
+        emacs.sees("x = ")
+        emacs.press("C-Space", "C-g")
+        emacs.press("C-t", "C-/")
         emacs.type("1")
+        emacs.sees("x = 1")
         emacs.press("BSpace")
+        emacs.sees("x = zzz")
         emacs.type("y")
         # A second try may leave out what comes after the caret.
         asked = emacs.until(
