@@ -4,7 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
-INDEXER, PARSER = 10, 19
+INDEXER, PARSER = 15, 19
 """Niceness of the process that writes the index, and of those that parse for a scan."""
 
 
