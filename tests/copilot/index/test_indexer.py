@@ -17,7 +17,6 @@ import pytest
 from benchmarks.index_kills import killed
 from copilot import paths
 from copilot.index import status as statuses
-from copilot.index.priority import INDEXER, PARSER
 from copilot.index.reader import Reader
 from copilot.index.schema import DATABASE
 from tests.copilot.index.indexing import Indexer, defined, indexing, reading, until, write
@@ -238,7 +237,7 @@ def test_it_gives_way_to_everything_else_and_leaves_with_its_client(indexer: Ind
     process = psutil.Process(indexer.process.pid)
     children = process.children()
     assert children
-    assert {it.nice() for it in (process, *children)} <= {INDEXER, PARSER}
+    assert {it.nice() for it in (process, *children)} <= {15, 19}
     assert int(Path(f"/proc/{process.pid}/oom_score_adj").read_text()) > 0
     indexer.close()
     assert indexer.process.returncode == 0

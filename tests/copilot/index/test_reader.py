@@ -72,6 +72,15 @@ def test_references_say_on_which_lines(reader: Reader) -> None:
     assert reader.references("never_used") == []
 
 
+def test_users_are_counted_as_far_as_is_wanted(tmp_path: Path, store: Store, reader: Reader) -> None:
+    assert reader.users("Cart") == 1
+    (tmp_path / "more.py").write_text("from shop.cart import Cart\n\nCart()\nCart()\n")
+    seen = Gate(tmp_path).read("more.py")
+    store.write(parsed(Task("more.py"), seen, outline(seen.text, "python")))
+    store.commit()
+    assert [reader.users("Cart"), reader.users("Cart", 1), reader.users("never_used")] == [2, 1, 0]
+
+
 def test_symbols_and_imports_of_a_file(reader: Reader) -> None:
     assert [(it.scope, it.name) for it in reader.symbols_of("shop/cart.py")] == [("", "Cart"), ("Cart", "total")]
     (statement,) = reader.imports_of("shop/cart.py")
