@@ -108,12 +108,14 @@ class Generator:
         self.given = given
         self.tokenizer = given["tokenizer"]
         self.jobs: list[Any] = []
+        self.enqueued: list[Any] = []
         self.cancelled: list[Any] = []
         self.closed = False
         Generator.made.append(self)
 
     def enqueue(self, job: Any) -> None:
         self.jobs.append(job)
+        self.enqueued.append(job)
 
     def cancel(self, job: Any) -> None:
         self.jobs.remove(job)
@@ -279,7 +281,7 @@ def test_limits_stops_and_samplers_are_passed_on(library: type[Generator], tiny_
     assert stopped.reason is FinishReason.STOP
     assert b"height" not in b"".join(event.data for event in events)
     (made,) = library.made
-    job = cancelled(made)
+    job = made.enqueued[-1]
     assert job.given["sampler"] == {"temperature": 0.7, "top_k": 0, "top_p": 0.9}
     assert job.given["seed"] == 3
     assert job.given["filters"] == [{"json_schema": "{}", "eos_after_completed": True}]
