@@ -45,7 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="folders in site-packages, or `tuning` for those that scores were chosen on (default: a fixed list)",
     )
-    parser.add_argument("--npm", type=Path, metavar="DIR", help="npm packages there instead")
+    parser.add_argument(
+        "--npm",
+        type=Path,
+        metavar="DIR",
+        help="npm packages there instead: those that --packages names, or all of ten source files and more",
+    )
     parser.add_argument(
         "--places",
         type=_count,
@@ -71,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     if args.scale is not None:
         return _scale(args.scale)
     if args.npm is not None:
-        chosen = packages.from_npm(args.npm)
+        chosen = packages.from_npm(args.npm, args.packages or ())
     else:
         names = packages.TUNING if args.packages == ["tuning"] else args.packages or packages.FINAL
         chosen = packages.installed(names)

@@ -21,6 +21,9 @@ TUNING = (
 FINAL = ("_pytest", "hatchling", "httpcore", "click", "requests", "pathspec", "packaging", "filelock")
 """Figures are given for these, and nothing was chosen on them."""
 
+LEAST_FILES = 10
+"""An npm package with fewer is not taken unless it is named: many are one file, and have no other file to use."""
+
 _LEFT_OUT = {"__pycache__", "node_modules", "_vendor", "vendor", "dist", "min", ".git"}
 _SUFFIXES = {".py", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx"}
 
@@ -54,18 +57,33 @@ def installed(names: Sequence[str]) -> list[Package]:
     return found
 
 
-def from_npm(folder: Path) -> list[Package]:
-    """Every package in ``folder/node_modules``, or in ``folder`` itself. Raises ``no_package``."""
+def from_npm(folder: Path, names: Sequence[str] = ()) -> list[Package]:
+    """The packages ``names`` in ``folder/node_modules``, or in ``folder`` itself; without names those of at least
+    ``LEAST_FILES`` files. Raises ``no_package``."""
     modules = folder / "node_modules" if (folder / "node_modules").is_dir() else folder
     manifests = [*sorted(modules.glob("*/package.json")), *sorted(modules.glob("@*/*/package.json"))]
-    found = [Package(it.parent.name, _version(it), it.parent) for it in manifests]
-    if not found:
+    found = {
+        (name := it.parent.relative_to(modules).as_posix()): Package(name, _version(it), it.parent) for it in manifests
+    }
+    missing = [name for name in names if name not in found]
+    if missing or not found:
         raise SlipstreamError(
-            f"There are no npm packages in {folder}.",
-            hint="Name the folder where `npm install` was run.",
+            f"There is no npm package {missing[0]} in {modules}."
+            if missing
+            else f"There are no npm packages in {folder}.",
+            hint="Name the folder where `npm install` was run, and packages as they are imported.",
             code="no_package",
         )
-    return found
+    if names:
+        return [found[name] for name in names]
+    chosen = [it for it in found.values() if sum(1 for _ in files_of(it.folder)) >= LEAST_FILES]
+    if not chosen:
+        raise SlipstreamError(
+            f"No npm package in {folder} has {LEAST_FILES} source files.",
+            hint="Name the packages with --packages.",
+            code="no_package",
+        )
+    return chosen
 
 
 def _version(manifest: Path) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from copilot.bench.context.packages import FINAL, TUNING, copied, files_of, from_npm, installed
+from copilot.bench.context.packages import FINAL, LEAST_FILES, TUNING, copied, files_of, from_npm, installed
 from copilot.errors import SlipstreamError
 
 
@@ -24,12 +24,32 @@ def test_a_package_that_is_not_there() -> None:
     assert caught.value.code == "no_package"
 
 
-def test_npm_packages(tmp_path: Path) -> None:
-    for name in ("left", "@scope/right"):
-        folder = tmp_path / "node_modules" / name
-        folder.mkdir(parents=True)
-        (folder / "package.json").write_text('{"version": "1.2.3"}')
-    assert [str(package) for package in from_npm(tmp_path)] == ["left 1.2.3", "right 1.2.3"]
+def npm(folder: Path, **files: int) -> Path:
+    """A folder as `npm install` leaves it, with packages of so many source files each."""
+    for name, count in {"left": files.get("left", 0), "@scope/right": files.get("right", 0)}.items():
+        package = folder / "node_modules" / name
+        package.mkdir(parents=True)
+        (package / "package.json").write_text('{"version": "1.2.3"}')
+        for at in range(count):
+            (package / f"{at}.js").write_text("")
+    return folder
+
+
+def test_npm_packages_that_have_other_files_to_use(tmp_path: Path) -> None:
+    folder = npm(tmp_path, left=LEAST_FILES - 1, right=LEAST_FILES)
+    (package,) = from_npm(folder)
+    assert str(package) == "@scope/right 1.2.3"
+    assert copied(package, tmp_path / "copy") == LEAST_FILES
+    assert (tmp_path / "copy" / "@scope" / "right" / "0.js").is_file()
+
+
+def test_npm_packages_by_name(tmp_path: Path) -> None:
+    folder = npm(tmp_path)
+    assert [str(it) for it in from_npm(folder, ["left"])] == ["left 1.2.3"]
+    with pytest.raises(SlipstreamError, match="no npm package right in"):
+        from_npm(folder, ["left", "right"])
+    with pytest.raises(SlipstreamError, match="--packages"):
+        from_npm(folder)
 
 
 def test_a_folder_without_npm_packages(tmp_path: Path) -> None:
