@@ -19,7 +19,8 @@ from copilot.index.roots import why_not
 from copilot.safety.invisible import with_invisible_shown
 
 if TYPE_CHECKING:
-    from copilot.index.reader import Counts, Reader, SymbolRow
+    from copilot.index.reader import Reader
+    from copilot.index.rows import Counts, SymbolRow
     from copilot.index.status import Status
 
 _SAID = {

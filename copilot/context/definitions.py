@@ -7,16 +7,14 @@ variables were made of, then the same folder, and last of all a name that only o
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from copilot.context.candidates import Candidate, Source
 from copilot.context.imported import Imported
 from copilot.context.near import UNNAMED, Name, Near, lines_with, scope_of
 from copilot.context.shapes import CHARACTERS, shape
 from copilot.context.view import DEFINITIONS, TYPES, View
-
-if TYPE_CHECKING:
-    from copilot.index.reader import SymbolRow
+from copilot.index.rows import SymbolRow
 
 NAMES = 24
 """Names near the caret that are looked up."""
@@ -53,7 +51,7 @@ _ASSIGNED = re.compile(r"^\s*([A-Za-z_]\w*)\s*(?::[^=\n]*)?=[^=]", re.MULTILINE)
 class Found(NamedTuple):
     """``certainty``: from 0 to 1, that ``row`` is what is meant."""
 
-    row: "SymbolRow"
+    row: SymbolRow
     certainty: float
 
 
@@ -142,7 +140,7 @@ def _imported(imported: Imported, view: View) -> list[Found]:
     return [Found(row, 0.9 if len(inside) == 1 else 0.6) for row in inside] or _alone(rows, 0.6)
 
 
-def _named(path: str, name: str, view: View) -> Sequence["SymbolRow"]:
+def _named(path: str, name: str, view: View) -> Sequence[SymbolRow]:
     return view.symbols(path).by_name.get(name, ())
 
 
@@ -158,7 +156,7 @@ def _of_module(module: Imported, name: str, view: View) -> list[Found]:
     ][:1]
 
 
-def _members(name: Name, rows: Sequence["SymbolRow"], view: View, near: Near, *, common: bool) -> list[Found]:
+def _members(name: Name, rows: Sequence[SymbolRow], view: View, near: Near, *, common: bool) -> list[Found]:
     inside = [row for row in rows if row.scope]
     if not inside:
         return []
@@ -176,7 +174,7 @@ def _members(name: Name, rows: Sequence["SymbolRow"], view: View, near: Near, *,
     return [] if common else _alone(inside, 0.5)
 
 
-def _bare(rows: Sequence["SymbolRow"], view: View, *, common: bool) -> list[Found]:
+def _bare(rows: Sequence[SymbolRow], view: View, *, common: bool) -> list[Found]:
     top = [row for row in rows if not row.scope or row.kind in TYPES]
     starred = [row for row in top if row.path in view.imports.everything]
     if starred:
@@ -189,7 +187,7 @@ def _bare(rows: Sequence["SymbolRow"], view: View, *, common: bool) -> list[Foun
     return [] if common else _alone(top, 0.45)
 
 
-def _alone(rows: Sequence["SymbolRow"], certainty: float) -> list[Found]:
+def _alone(rows: Sequence[SymbolRow], certainty: float) -> list[Found]:
     """A name that few places define."""
     return [Found(row, certainty / len(rows)) for row in rows] if len(rows) <= 3 else []
 
@@ -279,7 +277,7 @@ def _offered(found: Found, receiver: str, kind: str, view: View, bag: set[str]) 
             yield Candidate(row.path, *shown, Source.DEFINITION, found.certainty * _BEGUN, reason)
 
 
-def _base(name: str, row: "SymbolRow", view: View) -> "SymbolRow | None":
+def _base(name: str, row: SymbolRow, view: View) -> "SymbolRow | None":
     """The type ``name`` as the file of ``row`` means it."""
     same = [it for it in view.symbols(row.path).by_name.get(name, ()) if it.kind in TYPES]
     rows = same or [it for it in view.definitions(name) if it.kind in TYPES]

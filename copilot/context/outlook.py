@@ -5,7 +5,6 @@ what there is.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from copilot.context.candidates import Candidate, Source
 from copilot.context.definitions import current, meant
@@ -13,9 +12,7 @@ from copilot.context.imported import Imported
 from copilot.context.near import Name, Near, lines_with, words_of
 from copilot.context.shapes import brief, outline_of
 from copilot.context.view import View
-
-if TYPE_CHECKING:
-    from copilot.index.reader import SymbolRow
+from copilot.index.rows import SymbolRow
 
 NAMES = 40
 """Imported names that are looked at, and modules."""
@@ -61,7 +58,7 @@ def _module(here: str, imported: Imported, view: View, near: Near, score: float)
         yield Candidate(path, kept[0].first, last, text, Source.IMPORT, score, f"is imported as `{here}`")
 
 
-def _rank(row: "SymbolRow", bag: set[str], begun: str) -> int:
+def _rank(row: SymbolRow, bag: set[str], begun: str) -> int:
     if begun and row.name.startswith(begun):
         return 0
     if row.name in bag:

@@ -8,12 +8,10 @@ import re
 import textwrap
 from collections.abc import Collection, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from copilot.context.view import TYPES, View
-
-if TYPE_CHECKING:
-    from copilot.index.reader import SymbolRow
+from copilot.index.rows import SymbolRow
 
 WHOLE_LINES = 8
 """A definition of so many lines is shown whole."""
@@ -36,7 +34,7 @@ class Shape(NamedTuple):
     text: str
 
 
-def brief(row: "SymbolRow", view: View) -> Shape:
+def brief(row: SymbolRow, view: View) -> Shape:
     """How it is called, and nothing else: of a type its header and its constructor."""
     if row.kind not in TYPES:
         return Shape(row.first, row.last, _shortened(_signature(row, doc=False)))
@@ -47,7 +45,7 @@ def brief(row: "SymbolRow", view: View) -> Shape:
     return Shape(row.first, row.last, text)
 
 
-def shape(row: "SymbolRow", view: View, near: Collection[str] = (), characters: int = CHARACTERS) -> Shape | None:
+def shape(row: SymbolRow, view: View, near: Collection[str] = (), characters: int = CHARACTERS) -> Shape | None:
     """``near``: names that the members of a type are chosen by, ``characters``: how much of them there may be.
 
     None where the file has yet to be read: shown in two ways one after the other it would cost the prompt twice.
@@ -56,7 +54,7 @@ def shape(row: "SymbolRow", view: View, near: Collection[str] = (), characters: 
     return None if row.path in view.postponed and row.last - row.first < WHOLE_LINES else found
 
 
-def _shape(row: "SymbolRow", view: View, near: Collection[str], characters: int) -> Shape:
+def _shape(row: SymbolRow, view: View, near: Collection[str], characters: int) -> Shape:
     if row.kind in TYPES:
         text = _outline(row, view, near, characters)
     elif row.last - row.first < WHOLE_LINES and (body := _body(row, view)):
@@ -71,18 +69,18 @@ def _shape(row: "SymbolRow", view: View, near: Collection[str], characters: int)
     return Shape(row.first, row.last, text)
 
 
-def members(row: "SymbolRow", view: View) -> Sequence["SymbolRow"]:
+def members(row: SymbolRow, view: View) -> Sequence[SymbolRow]:
     """What is defined directly inside."""
     scope = f"{row.scope}.{row.name}" if row.scope else row.name
     return view.symbols(row.path).by_scope.get(scope, ())
 
 
-def outline_of(rows: Sequence["SymbolRow"]) -> str:
+def outline_of(rows: Sequence[SymbolRow]) -> str:
     """The signatures of some symbols of one file, one below the other."""
     return "\n".join(_signature(row, doc=False) for row in rows)
 
 
-def _outline(row: "SymbolRow", view: View, near: Collection[str], characters: int) -> str:
+def _outline(row: SymbolRow, view: View, near: Collection[str], characters: int) -> str:
     inner = members(row, view)
     if row.last - row.first < WHOLE_LINES and (body := _body(row, view)):
         return body
@@ -90,7 +88,7 @@ def _outline(row: "SymbolRow", view: View, near: Collection[str], characters: in
         return _begin(row)
     public = [it for it in inner if not it.name.startswith("__") or it.name in _CONSTRUCTORS or it.name in near]
 
-    def rank(it: "SymbolRow") -> tuple[bool, bool, bool, int, int]:
+    def rank(it: SymbolRow) -> tuple[bool, bool, bool, int, int]:
         is_made, is_near = it.name in _CONSTRUCTORS, it.name in near
         return not is_made, not is_near, it.name.startswith("_"), -view.popularity(it.name), it.first
 
@@ -110,13 +108,13 @@ def _outline(row: "SymbolRow", view: View, near: Collection[str], characters: in
     return "\n".join(lines)
 
 
-def _member(row: "SymbolRow", characters: int) -> str:
+def _member(row: SymbolRow, characters: int) -> str:
     """With all of its parameters where there is room for a few such."""
     signature = _signature(row, doc=False)
     return signature if len(signature) < characters // 2 else _shortened(signature)
 
 
-def _begin(row: "SymbolRow", *, doc: bool = True) -> str:
+def _begin(row: SymbolRow, *, doc: bool = True) -> str:
     """The header of a type, open for what follows."""
     head = compact(row.signature, row.language)
     if row.language in _PYTHON:
@@ -127,7 +125,7 @@ def _begin(row: "SymbolRow", *, doc: bool = True) -> str:
     return f"// {row.doc}\n{head} {{" if doc and row.doc else f"{head} {{"
 
 
-def _signature(row: "SymbolRow", *, doc: bool = True) -> str:
+def _signature(row: SymbolRow, *, doc: bool = True) -> str:
     head = compact(row.signature, row.language)
     if row.language in _PYTHON:
         if row.kind not in {"function", "method", "class"}:
@@ -196,14 +194,14 @@ def without_types(signature: str) -> str:
     return signature
 
 
-def _body(row: "SymbolRow", view: View) -> str:
+def _body(row: SymbolRow, view: View) -> str:
     source = view.source(row.path)
     if source is None or row.last > len(source.lines):
         return ""
     return "\n".join(source.lines[row.first - 1 : row.last])
 
 
-def _header(row: "SymbolRow", view: View) -> str:
+def _header(row: SymbolRow, view: View) -> str:
     """The line that opens the type which ``row`` is a member of."""
     kind = view.enclosing(row)
     if kind is None:

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from copilot.context.candidates import Buffer, Question
 from copilot.context.imported import NONE, Imports, imports_of, statement_lines, statements
 from copilot.errors import SlipstreamError
+from copilot.index.rows import ChunkHit, ReferenceRow, SymbolRow
 from copilot.text.languages import language_of
 
 if TYPE_CHECKING:
     from copilot.context.similar import Window
-    from copilot.index.reader import ChunkHit, Reader, ReferenceRow, SymbolRow
+    from copilot.index.reader import Reader
     from copilot.safety.gate import Gate
     from copilot.syntax.outline import Import, Outline
 
@@ -224,7 +225,7 @@ class View:
             known = self._cache.indexed.put((path, row.digest), Symbols.of(self.reader.symbols_of(path)))
         return known
 
-    def definitions(self, name: str) -> Sequence["SymbolRow"]:
+    def definitions(self, name: str) -> Sequence[SymbolRow]:
         """In other files of the same language, at most ``DEFINITIONS`` of them from the index.
 
         Those of the index may be out of date, or of files that may not be shown: see :meth:`current`.
@@ -235,14 +236,14 @@ class View:
         own, language = self.question.path, self.question.language
         return [row for row in rows if row.path != own and same_language(row.language, language)]
 
-    def enclosing(self, row: "SymbolRow") -> "SymbolRow | None":
+    def enclosing(self, row: SymbolRow) -> "SymbolRow | None":
         """The type that a symbol is a member of."""
         outer, _, name = row.scope.rpartition(".")
         return next(
             (it for it in self.symbols(row.path).by_name.get(name, ()) if it.scope == outer and it.kind in TYPES), None
         )
 
-    def current(self, row: "SymbolRow") -> "SymbolRow | None":
+    def current(self, row: SymbolRow) -> "SymbolRow | None":
         """The definition as it is now; None where it is gone or may not be shown."""
         if not self.allowed(row.path):
             return None
@@ -251,7 +252,7 @@ class View:
         same = self._parsed(row.path).by_name.get(row.name, ())
         return next((it for it in same if it.scope == row.scope), None)
 
-    def references(self, name: str, limit: int = 12) -> Sequence["ReferenceRow"]:
+    def references(self, name: str, limit: int = 12) -> Sequence[ReferenceRow]:
         """Files of the same language that use a name, and lines where they did when the index saw them."""
         rows = self.reader.references(name, limit)
         own, language = self.question.path, self.question.language
@@ -264,7 +265,7 @@ class View:
             known = self._cache.popularity.put(name, self.reader.users(name, DEFINITIONS))
         return known
 
-    def search(self, words: Sequence[str], limit: int = 12) -> Sequence["ChunkHit"]:
+    def search(self, words: Sequence[str], limit: int = 12) -> Sequence[ChunkHit]:
         """Stretches of files that have these names, best first."""
         return self.reader.search(words, limit, self.question.language)
 
@@ -346,12 +347,12 @@ def same_language(one: str, other: str) -> bool:
 class Symbols(NamedTuple):
     """Of a file, in the order of lines, by their names, and by what they are members of."""
 
-    rows: tuple["SymbolRow", ...]
-    by_name: Mapping[str, Sequence["SymbolRow"]]
-    by_scope: Mapping[str, Sequence["SymbolRow"]]
+    rows: tuple[SymbolRow, ...]
+    by_name: Mapping[str, Sequence[SymbolRow]]
+    by_scope: Mapping[str, Sequence[SymbolRow]]
 
     @classmethod
-    def of(cls, rows: Iterable["SymbolRow"]) -> "Symbols":
+    def of(cls, rows: Iterable[SymbolRow]) -> "Symbols":
         ordered = tuple(rows)
         by_name: dict[str, list[SymbolRow]] = {}
         by_scope: dict[str, list[SymbolRow]] = {}
@@ -366,8 +367,6 @@ NO_SYMBOLS = Symbols((), {}, {})
 
 def symbols_of(source: Source) -> Symbols:
     """As the index would have them."""
-    from copilot.index.reader import SymbolRow
-
     outline = _outline(source.text, source.language)
     if outline is None:
         return NO_SYMBOLS

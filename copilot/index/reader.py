@@ -3,17 +3,17 @@
 An index that is not there, is being built or is broken answers with nothing: who asks goes on without it.
 """
 
-import contextlib
 import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from copilot import paths
+from copilot.index.answers import Answers, is_text
 from copilot.index.ranking import is_telling
-from copilot.index.schema import DATABASE, MARKER, VERSION
+from copilot.index.rows import ChunkHit, Counts, FileRow, ReferenceRow, SymbolRow
 from copilot.index.words import searchable
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_BUSY_SECONDS = 0.25
-_KEPT_ANSWERS = 512
 # A search ranks every chunk that holds one of its words, about 2 µs each.
 _MOST_RANKED = 400
 # What is sorted has to be read, every row of it.
@@ -41,68 +39,13 @@ _MOST_TRIGRAMS = 6
 _SPARE = 20
 
 
-class SymbolRow(NamedTuple):
-    """``first`` and ``last`` line count from 1 and are both part of it; see ``copilot.syntax.outline.Symbol``."""
-
-    path: str
-    language: str
-    name: str
-    kind: str
-    scope: str
-    first: int
-    last: int
-    signature: str
-    doc: str
-
-
-class ReferenceRow(NamedTuple):
-    """Where a file uses a name: at most eight lines, from 1. ``count``: how many of them there are."""
-
-    path: str
-    language: str
-    lines: tuple[int, ...]
-    count: int  # type: ignore[assignment]  # of tuple it has a method of this name, which nobody needs here
-
-
-class FileRow(NamedTuple):
-    path: str
-    language: str
-    size: int
-    mtime_ns: int
-    digest: bytes
-    lines: int
-
-
-class ChunkHit(NamedTuple):
-    """Lines ``first`` to ``last``, from 1, both part of it. ``score``: BM25, higher is better."""
-
-    path: str
-    language: str
-    first: int
-    last: int
-    score: float
-
-
-class Counts(NamedTuple):
-    """``left_out``: files of which nothing is indexed, by the reason: a ``Refusal``, or ``too slow``."""
-
-    files: int
-    symbols: int
-    left_out: Mapping[str, int]
-
-
 class Reader:
     """A connection of its own; for one thread at a time. Never raises for what is wrong with the index."""
 
     def __init__(self, root: Path, folder: Path, gate: "Gate | None" = None) -> None:
         self._root = root
-        self._file = str(folder / DATABASE)
-        self._marker = folder / MARKER
         self._gate = gate
-        self._database: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
-        self._seen_version = -1
-        self._answers: dict[tuple[object, ...], object] = {}
+        self._answers = Answers(folder)
         self._counts: dict[str, int] = {}
         self._counted = 0.0
 
@@ -117,19 +60,16 @@ class Reader:
         return cls(root, Path(os.devnull))
 
     def close(self) -> None:
-        if self._database is not None:
-            self._database.close()
-        self._database, self._identity = None, None
-        self._answers.clear()
+        self._answers.close()
         self._counts.clear()
 
     @property
     def generation(self) -> int:
         """Grows with each commit; 0 without an index."""
-        return self._answer((), 0, lambda it: int(_meta(it, "generation") or 0))
+        return self._answers.answer((), 0, lambda it: int(_meta(it, "generation") or 0))
 
     def meta(self, key: str) -> str | int | None:
-        return self._answer((), None, lambda it: _meta(it, key))
+        return self._answers.answer((), None, lambda it: _meta(it, key))
 
     def counts(self) -> Counts:
         def ask(database: "sqlite3.Connection") -> Counts:
@@ -140,7 +80,7 @@ class Reader:
             (symbols,) = database.execute("SELECT count(*) FROM symbol").fetchone()
             return Counts(files - sum(left.values()), symbols, left)
 
-        return self._answer(("counts",), Counts(0, 0, {}), ask)
+        return self._answers.answer(("counts",), Counts(0, 0, {}), ask)
 
     def file(self, path: str) -> FileRow | None:
         def ask(database: "sqlite3.Connection") -> FileRow | None:
@@ -150,7 +90,7 @@ class Reader:
             ).fetchone()
             return FileRow(*row) if row else None
 
-        return self._answer(("file", path), None, ask)
+        return self._answers.answer(("file", path), None, ask)
 
     def has(self, path: str) -> bool:
         return self.file(path) is not None
@@ -249,11 +189,11 @@ class Reader:
             ).fetchone()
             return int(count)
 
-        return self._answer(("users", name, limit), 0, ask)
+        return self._answers.answer(("users", name, limit), 0, ask)
 
     def search(self, words: Sequence[str], limit: int = 20, language: str | None = None) -> list[ChunkHit]:
         """Chunks that hold some of the words, best first by BM25; identifiers count whole and in their parts."""
-        wanted = tuple(dict.fromkeys(part for word in words if _is_text((word,)) for part in searchable(word)))
+        wanted = tuple(dict.fromkeys(part for word in words if is_text((word,)) for part in searchable(word)))
 
         def ask(database: "sqlite3.Connection") -> list[ChunkHit]:
             def hits(query: str, rank: str) -> list[ChunkHit]:
@@ -392,82 +332,7 @@ class Reader:
 
     def _list(self, key: tuple[object, ...], ask: "Callable[[sqlite3.Connection], list[_T]]") -> list[_T]:
         nothing: list[_T] = []
-        return list(self._answer(key, nothing, ask))
-
-    def _answer(self, key: tuple[object, ...], nothing: _T, ask: "Callable[[sqlite3.Connection], _T]") -> _T:
-        """What ``ask`` says of the index as it is, or said already; ``nothing`` where it can't be asked.
-
-        ``key``: what the answer is kept by until the index changes; empty: it is not kept.
-        """
-        import sqlite3
-
-        if not _is_text(key):
-            # Nothing is called so; that says nothing against the index.
-            return nothing
-        try:
-            database = self._connection()
-            if database is None:
-                return nothing
-            (version,) = database.execute("PRAGMA data_version").fetchone()
-            if version != self._seen_version or len(self._answers) > _KEPT_ANSWERS:
-                self._seen_version = version
-                self._answers.clear()
-            if key in self._answers:
-                return self._answers[key]  # type: ignore[return-value]  # kept by this very function
-            answer = ask(database)
-        except sqlite3.OperationalError as error:
-            # Busy, out of memory, about to be made: not known to be broken.
-            if "Could not decode" in str(error):
-                self._broken()
-            return nothing
-        except (sqlite3.DatabaseError, ValueError, TypeError):
-            self._broken()
-            return nothing
-        if key:
-            self._answers[key] = answer
-        return answer
-
-    def _connection(self) -> "sqlite3.Connection | None":
-        """The file that lies there now; a new one may have taken the place of the one that is open."""
-        import sqlite3
-
-        try:
-            info = os.stat(self._file)  # noqa: PTH116  (a third of the time of Path.stat, at every question)
-        except OSError:
-            self.close()
-            return None
-        identity = (info.st_dev, info.st_ino)
-        if self._database is not None and identity == self._identity:
-            return self._database
-        self.close()
-        database = sqlite3.connect(
-            f"{Path(self._file).as_uri()}?mode=ro",
-            uri=True,
-            timeout=_BUSY_SECONDS,
-            isolation_level=None,
-            cached_statements=64,
-            check_same_thread=False,
-        )
-        try:
-            database.execute("PRAGMA query_only = ON")
-            database.execute("PRAGMA mmap_size = 268435456")
-            if database.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-                database.close()
-                return None
-        except BaseException as error:
-            database.close()
-            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-                self._identity = identity
-            raise
-        self._database, self._identity, self._seen_version = database, identity, -1
-        return database
-
-    def _broken(self) -> None:
-        """Ask for a new index, in place of the very file that was read."""
-        if self._identity is not None:
-            with contextlib.suppress(OSError):
-                self._marker.write_text(f"{self._identity[0]} {self._identity[1]}\n", encoding="ascii")
-        self.close()
+        return list(self._answers.answer(key, nothing, ask))
 
 
 _COLUMNS = "path, language, name.text, kind, scope, first, last, signature, doc"
@@ -501,18 +366,6 @@ def _meta(database: "sqlite3.Connection", key: str) -> str | int | None:
 def _lower(text: str) -> str:
     """As SQLite's own function: ASCII only."""
     return text.encode(errors="surrogatepass").lower().decode(errors="surrogatepass")
-
-
-def _is_text(key: tuple[object, ...]) -> bool:
-    try:
-        for part in key:
-            if isinstance(part, str) and not part.isascii():
-                part.encode()
-            elif isinstance(part, tuple) and not _is_text(part):
-                return False
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _quoted(word: str) -> str:

@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 from copilot.index.lesser import DATA_KINDS, is_test
 from copilot.index.ranking import Edge, ranked
+from copilot.index.rows import SymbolRow
 
 CHARS_PER_TOKEN = 3.2
 _MOST_LINE = 160
@@ -15,28 +16,11 @@ _TRIES = 40
 """How many that do not fit are passed over before the map is full."""
 
 
-class Defined(Protocol):
-    """A definition, as the index has it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def scope(self) -> str: ...
-    @property
-    def first(self) -> int: ...
-    @property
-    def last(self) -> int: ...
-    @property
-    def signature(self) -> str: ...
-
-
 class Mapped(Protocol):
     """The part of the index that a map is drawn from."""
 
     def edges(self) -> Iterator[Edge]: ...
-    def symbols_of(self, path: str) -> Sequence[Defined]: ...
+    def symbols_of(self, path: str) -> Sequence[SymbolRow]: ...
 
 
 class _Line(NamedTuple):
@@ -63,7 +47,7 @@ def repo_map(
     code = ((key, score) for key, score in ranking.definitions.items() if not is_test(key[0]))
     best = sorted(code, key=lambda it: (-it[1], it[0]))[:_MOST_LOOKED_AT]
     chosen: dict[str, set[_Line]] = {}
-    known: dict[str, Sequence[Defined]] = {}
+    known: dict[str, Sequence[SymbolRow]] = {}
     left = int(tokens * CHARS_PER_TOKEN)
     passed = 0
     for (path, name), _score in best:
@@ -87,7 +71,7 @@ def repo_map(
     return "\n".join(parts)
 
 
-def _lines(symbols: Sequence[Defined], name: str) -> set[_Line]:
+def _lines(symbols: Sequence[SymbolRow], name: str) -> set[_Line]:
     """Of the first definition of ``name``, the outermost one, and of what stands around it."""
     named = [it for it in symbols if it.name == name and it.kind not in DATA_KINDS]
     if not named:
@@ -99,6 +83,6 @@ def _lines(symbols: Sequence[Defined], name: str) -> set[_Line]:
     return {_Line(it.first, depth, _short(it)) for depth, it in enumerate(chain, 1)}
 
 
-def _short(symbol: Defined) -> str:
+def _short(symbol: SymbolRow) -> str:
     line = " ".join(symbol.signature.split()) or symbol.name
     return line if len(line) <= _MOST_LINE else f"{line[: _MOST_LINE - 1]}…"

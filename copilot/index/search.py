@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from copilot.index.fusion import fused
 from copilot.index.lesser import DATA_KINDS, is_test
+from copilot.index.rows import ChunkHit, SymbolRow
 
 _MOST_NAMES = 12
 _MOST_PATHS = 30
@@ -68,36 +69,12 @@ class Asked(NamedTuple):
     paths: tuple[str, ...]
 
 
-class Symbol(Protocol):
-    @property
-    def path(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def scope(self) -> str: ...
-    @property
-    def first(self) -> int: ...
-    @property
-    def last(self) -> int: ...
-
-
-class Chunk(Protocol):
-    @property
-    def path(self) -> str: ...
-    @property
-    def first(self) -> int: ...
-    @property
-    def last(self) -> int: ...
-
-
 class Searchable(Protocol):
     """The part of the index that is looked in."""
 
-    def definitions(self, name: str, limit: int = 20) -> Sequence[Symbol]: ...
-    def named(self, part: str, limit: int = 20) -> Sequence[Symbol]: ...
-    def search(self, words: Sequence[str], limit: int = 20, language: str | None = None) -> Sequence[Chunk]: ...
+    def definitions(self, name: str, limit: int = 20) -> Sequence[SymbolRow]: ...
+    def named(self, part: str, limit: int = 20) -> Sequence[SymbolRow]: ...
+    def search(self, words: Sequence[str], limit: int = 20, language: str | None = None) -> Sequence[ChunkHit]: ...
     def paths(self, part: str, limit: int = 20) -> Sequence[str]: ...
 
 
@@ -212,7 +189,7 @@ def _like(said: Asked, index: Searchable) -> list[Hit]:
     return [hit for _count, hit in sorted(found.values(), key=lambda it: (-it[0], len(it[1].name)))][:_EACH]
 
 
-def _chunks(said: Asked, index: Searchable) -> Sequence[Chunk]:
+def _chunks(said: Asked, index: Searchable) -> Sequence[ChunkHit]:
     words = (*said.names, *said.words)
     return index.search(words, _EACH) if words else ()
 
@@ -235,7 +212,7 @@ def _files(said: Asked, index: Searchable) -> list[tuple[str, str]]:
     return list(found.items())
 
 
-def _of(symbol: Symbol, reason: str) -> Hit:
+def _of(symbol: SymbolRow, reason: str) -> Hit:
     return Hit(symbol.path, symbol.first, symbol.last, symbol.name, symbol.scope, reasons=(reason,))
 
 

@@ -1,11 +1,10 @@
 """All sources together on a real index: what is fresh, what may be shown, what is switched off."""
 
-import os
-
 import pytest
 
 from copilot.context.candidates import Candidate, Region, Source
 from copilot.context.retrieval import candidates
+from copilot.index.schema import DATABASE
 from tests.copilot.context.conftest import Plant
 from tests.copilot.context.tree import about, question
 
@@ -114,7 +113,7 @@ def test_the_file_itself_is_never_its_own_context(plant: Plant) -> None:
 
 def test_without_an_index_open_documents_still_help(plant: Plant) -> None:
     tree = plant({})
-    os.unlink(tree.reader._file)  # noqa: PTH108  (as if it had never been made)
+    (tree.root.parent / "index" / DATABASE).unlink()  # As if it had never been made.
     assert about(tree.ask("main.py", MAIN, buffers=(("helper.py", HELPER),)), "def frobnicate")
 
 

@@ -1,25 +1,20 @@
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from copilot.index.repo_map import repo_map
+from copilot.index.rows import SymbolRow
 
 
-class Row(NamedTuple):
-    name: str
-    kind: str
-    scope: str
-    first: int
-    last: int
-    signature: str
+def row(name: str, kind: str, scope: str, lines: tuple[int, int], signature: str) -> SymbolRow:
+    return SymbolRow("", "python", name, kind, scope, *lines, signature, "")
 
 
 SYMBOLS = {
     "src/store.py": [
-        Row("Store", "class", "", 3, 20, "class Store:"),
-        Row("load_from", "method", "Store", 5, 9, "def load_from(\n    self, name: str\n) -> bytes:"),
-        Row("save", "method", "Store", 11, 20, "def save(self, name: str, data: bytes) -> None:"),
+        row("Store", "class", "", (3, 20), "class Store:"),
+        row("load_from", "method", "Store", (5, 9), "def load_from(\n    self, name: str\n) -> bytes:"),
+        row("save", "method", "Store", (11, 20), "def save(self, name: str, data: bytes) -> None:"),
     ],
-    "src/clock.py": [Row("now_utc", "function", "", 1, 2, "def now_utc() -> float:")],
+    "src/clock.py": [row("now_utc", "function", "", (1, 2), "def now_utc() -> float:")],
 }
 
 
@@ -35,7 +30,7 @@ class Index:
             ("c.py", "src/clock.py", "now_utc", 1),
         ]
 
-    def symbols_of(self, path: str) -> Sequence[Row]:
+    def symbols_of(self, path: str) -> Sequence[SymbolRow]:
         return SYMBOLS.get(path, [])
 
 
