@@ -165,7 +165,7 @@ def environment(whole: Mapping[str, str]) -> dict[str, str]:
 
 def status_of(root: Path) -> Status | None:
     """What the process that writes the index of ``root`` said last; None where none ever did, or none runs now."""
-    from copilot.index.indexer import lock_is_held
+    from copilot.index.lock import lock_is_held
 
     folder = paths.index_dir(root)
     return statuses.read(folder) if lock_is_held(folder) else None

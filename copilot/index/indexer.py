@@ -6,7 +6,6 @@ lock. Lines on stdin: ``saved PATH``, ``rebuild``. Lines on stdout: a ``Status``
 
 import argparse
 import contextlib
-import fcntl
 import os
 import select
 import sys
@@ -15,6 +14,7 @@ from typing import IO
 
 from copilot import paths
 from copilot.index import status as statuses
+from copilot.index.lock import lock_file, locked
 from copilot.index.priority import INDEXER, lower_priority
 from copilot.index.schema import MARKER
 from copilot.index.status import Status
@@ -34,12 +34,14 @@ def main() -> None:
     with lock_file(folder) as lock:
         if _waited(lock, folder, requests):
             # Not before: one that waits may do so for hours, and should take no memory for it.
+            from copilot.index.left_over import remove_left_over
             from copilot.index.upkeep import Upkeep
 
             def report(status: Status) -> None:
                 statuses.write(folder, status)
                 say(status)
 
+            remove_left_over(folder.parent)
             Upkeep(root, folder, args.exclude, requests, report).run()
 
 
@@ -66,35 +68,6 @@ def say(status: Status) -> None:
     # Whoever listened may have gone; that shows on stdin.
     with contextlib.suppress(BrokenPipeError):
         os.write(sys.stdout.fileno(), f"{statuses.encoded(status)}\n".encode())
-
-
-def lock_file(folder: Path) -> IO[str]:
-    """Who holds its lock writes the index. It is never removed: a second file would be a second lock."""
-    return os.fdopen(os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+", encoding="ascii")
-
-
-def locked(file: IO[str]) -> bool:
-    """Take the lock, if nobody has it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def lock_is_held(folder: Path) -> bool:
-    """Whether a process writes the index now."""
-    try:
-        descriptor = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    with os.fdopen(descriptor, encoding="ascii") as file:
-        try:
-            # Shared: two who ask must not take each other for it.
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
 
 
 def _waited(lock: IO[str], folder: Path, requests: Lines) -> bool:

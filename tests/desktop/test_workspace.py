@@ -15,7 +15,7 @@ from copilot.chat.attachments import AttachmentKind
 from copilot.chat.workspace import Workspace
 from copilot.config.settings import ContextSettings, Settings
 from copilot.context.rules import trusted_rules
-from copilot.index.indexer import lock_is_held
+from copilot.index.lock import lock_is_held
 from tests.copilot.chat.indexed import index
 from tests.desktop.conftest import Desk
 from tests.desktop.hosting import HostThread
