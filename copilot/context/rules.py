@@ -48,10 +48,12 @@ class Rules(NamedTuple):
 
     @property
     def question(self) -> str:
-        """What the user is asked, once for each content."""
+        """What the user is asked, once for each content; of trusted rules that they are used."""
         said = [f"{self.lines} line{'s' if self.lines != 1 else ''}"]
         if self.invisible:
             said.append(f"{self.invisible} invisible character{'s' if self.invisible != 1 else ''} removed")
+        if self.trusted:
+            return f"Slipstream follows this workspace's rules in {RULES_FILE} ({', '.join(said)})."
         return f"This workspace has rules for Slipstream in {RULES_FILE} ({', '.join(said)}). Use them?"
 
 

@@ -1171,6 +1171,17 @@ In the chat's own buffer it goes on where the chat was."
                                        (list :uri (slipstream--buffer-uri)))
                                      (list :question question :messages []))))))
 
+(defun slipstream--display (name text)
+  "Show TEXT in the buffer NAME."
+  (let ((buffer (get-buffer-create name)))
+    (with-current-buffer buffer
+      (slipstream-view-mode)
+      (let ((inhibit-read-only t))
+        (erase-buffer)
+        (insert text)
+        (goto-char (point-min))))
+    (display-buffer buffer)))
+
 (defun slipstream-why ()
   "Show where the ghost text, or the last one, comes from."
   (interactive)
@@ -1183,14 +1194,7 @@ In the chat's own buffer it goes on where the chat was."
         :success-fn (lambda (result)
                       (if (null result)
                           (message "Slipstream: nothing is known about it any more")
-                        (let ((buffer (get-buffer-create "*slipstream why*")))
-                          (with-current-buffer buffer
-                            (slipstream-view-mode)
-                            (let ((inhibit-read-only t))
-                              (erase-buffer)
-                              (insert (plist-get result :markdown))
-                              (goto-char (point-min))))
-                          (display-buffer buffer))))
+                        (slipstream--display "*slipstream why*" (plist-get result :markdown))))
         :error-fn (lambda (error) (message "Slipstream: %s" (plist-get error :message))))))))
 
 (defun slipstream--steer (choice argument words)
@@ -1219,6 +1223,40 @@ In the chat's own buffer it goes on where the chat was."
   (interactive)
   (slipstream--steer 'reset (list :uri (plist-get (slipstream--argument) :uri))
                      "nothing is pinned or banned in this project any more"))
+
+(defun slipstream--rules (name argument then)
+  "Have the server do NAME with the project's rules, and call THEN with what there is after it."
+  (jsonrpc-async-request
+   (slipstream--sync) :workspace/executeCommand
+   (list :command (format "slipstream.rules.%s" name) :arguments (vector argument))
+   ;; What asks someone must not do so while a message from the server is being read.
+   :success-fn (lambda (rules) (run-at-time 0 nil then rules))
+   :error-fn (lambda (error) (message "Slipstream: %s" (plist-get error :message)))))
+
+(defun slipstream-review-rules ()
+  "Show the rules of this project, in .slipstream.md, and choose whether they are used."
+  (interactive)
+  (let* ((argument (list :uri (plist-get (slipstream--argument) :uri)))
+         (buffer (current-buffer))
+         (choose (lambda (name more words)
+                   (with-current-buffer buffer
+                     (slipstream--rules name (append argument more)
+                                        (lambda (_rules) (message "Slipstream: %s" words)))))))
+    (slipstream--when-ready
+     (lambda ()
+       (slipstream--rules
+        'show argument
+        (lambda (rules)
+          (cond ((not (eq (plist-get rules :rules) t))
+                 (message "Slipstream: this project has no rules in .slipstream.md"))
+                ((not (buffer-live-p buffer)))
+                (t (slipstream--display "*slipstream rules*" (plist-get rules :text))
+                   (if (eq (plist-get rules :trusted) t)
+                       (when (yes-or-no-p "These rules are used.  Stop using them? ")
+                         (funcall choose 'distrust nil "the rules are not used any more"))
+                     (when (yes-or-no-p "Use these rules? ")
+                       (funcall choose 'trust (list :digest (plist-get rules :digest))
+                                "the rules are used from now on")))))))))))
 
 (defun slipstream-status ()
   "Tell about the server."

@@ -1,6 +1,7 @@
 """The rules file of a workspace in the editor: used where its content is trusted, asked about once where it is not.
 
-``slipstream.rules.show``, ``.trust`` and ``.distrust`` are the commands.
+``slipstream.rules.show``, ``.trust`` and ``.distrust`` are the commands; ``.review`` asks the question again, or of
+rules that are used whether to go on.
 """
 
 import asyncio
@@ -26,6 +27,8 @@ PREFIX = "slipstream.rules."
 SHOW = "Show"
 TRUST = "Trust"
 NOT_NOW = "Not now"
+KEEP = "Keep"
+STOP = "Stop using them"
 
 
 class RulesParams(Wire, frozen=True):
@@ -47,7 +50,7 @@ class WorkspaceRules:
         self._asking: set[asyncio.Task[None]] = set()
 
     def register(self, commands: Commands) -> None:
-        for name in ("show", "trust", "distrust"):
+        for name in ("show", "trust", "distrust", "review"):
             commands[f"{PREFIX}{name}"] = partial(self._run, name)
 
     def close(self) -> None:
@@ -70,26 +73,31 @@ class WorkspaceRules:
         if rules.trusted:
             return rules.used
         if not rules.asked and (root, rules.digest) not in self._asked:
-            self._asked.add((root, rules.digest))
-            task = asyncio.create_task(self._ask(root, rules))
-            self._asking.add(task)
-            task.add_done_callback(self._asking.discard)
+            self._ask_later(root, rules)
         return ""
+
+    def _ask_later(self, root: Path, rules: "Rules") -> None:
+        self._asked.add((root, rules.digest))
+        task = asyncio.create_task(self._ask(root, rules))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
 
     async def _ask(self, root: Path, rules: "Rules") -> None:
         from copilot.context import rules as kept
 
         showing = self._shows()
-        chosen = await showing.choose(rules.question, (SHOW, TRUST, NOT_NOW))
+        choices = (STOP, KEEP) if rules.trusted else (TRUST, NOT_NOW)
+        chosen = await showing.choose(rules.question, (SHOW, *choices))
         if chosen == SHOW:
             await showing.text(kept.RULES_FILE, rules.shown)
-            chosen = await showing.choose(rules.question, (TRUST, NOT_NOW))
-        how = {TRUST: kept.trust, NOT_NOW: kept.decline}.get(chosen or "")
-        if how is None:
-            # Nobody answered: the next start asks again.
-            return
+            chosen = await showing.choose(rules.question, choices)
         try:
-            await asyncio.to_thread(how, root, rules.digest)
+            if chosen == TRUST:
+                await asyncio.to_thread(kept.trust, root, rules.digest)
+            elif chosen == NOT_NOW:
+                await asyncio.to_thread(kept.decline, root, rules.digest)
+            elif chosen == STOP:
+                await asyncio.to_thread(kept.distrust, root)
         except SlipstreamError as error:
             self._server.show(f"Slipstream: {error}", types.MessageType.Error)
 
@@ -107,6 +115,7 @@ class WorkspaceRules:
         return self._done(name, place.folder.root, params.digest)
 
     async def _done(self, name: str, root: Path, digest: str | None) -> Json:
+        from copilot.context.rules import RULES_FILE
         from copilot_lsp.trouble import RequestFailed
 
         try:
@@ -114,7 +123,12 @@ class WorkspaceRules:
         except SlipstreamError as error:
             raise RequestFailed(str(error)) from error
         if name == "show" and rules is not None and not self._server.options.streams:
-            await self._shows().text(".slipstream.md", rules.shown)
+            await self._shows().text(RULES_FILE, rules.shown)
+        if name == "review":
+            if rules is None:
+                self._server.show(f"This workspace has no rules in {RULES_FILE}.", types.MessageType.Info)
+            else:
+                self._ask_later(root, rules)
         if rules is None:
             return {"rules": False}
         return {

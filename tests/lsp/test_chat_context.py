@@ -228,6 +228,29 @@ def test_the_user_is_asked_once_for_each_content(host: FakeHost, root: Path, rep
         assert ["⟨U+200B⟩" in it for it in shown] == [True] * show
 
 
+def test_rules_are_reviewed_at_any_time(host: FakeHost, root: Path) -> None:
+    (root / ".slipstream.md").write_text(RULES)
+    replies = ["Not now", "Trust", "Keep", "Stop using them"]
+
+    def reply(message: Json) -> object:
+        return {"title": replies[len(questions)]} if message["method"] == CHOOSE else None
+
+    questions: list[list[str]] = []
+    with Client(answer=reply) as editor:
+        editor.initialize(rootUri=file_uri(root), initializationOptions={"prefetch": False, "index": False})
+        for trusted in (False, True, True, False):
+            rules(editor, "review")
+            editor.until("a question", lambda: len(editor.of(CHOOSE)) > len(questions))
+            questions.append([it["title"] for it in editor.of(CHOOSE)[-1]["actions"]])
+            editor.until("what was chosen", lambda: rules(editor, "show")["trusted"] is trusted)  # noqa: B023
+        assert questions == [["Show", "Trust", "Not now"]] * 2 + [["Show", "Stop using them", "Keep"]] * 2
+        assert "follows this workspace's rules" in editor.of(CHOOSE)[-1]["message"]
+        (root / ".slipstream.md").unlink()
+        assert rules(editor, "review") == {"rules": False}
+        assert len(editor.of(CHOOSE)) == len(questions)
+        assert "no rules in .slipstream.md" in editor.of("window/showMessage")[-1]["message"]
+
+
 def test_rules_that_cannot_be_used_are_said_so_once(editor: Client, host: FakeHost, root: Path) -> None:
     (root / ".slipstream.md").write_bytes(b"x" * 20_000)
     for _ in range(2):

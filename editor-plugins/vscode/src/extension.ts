@@ -44,6 +44,7 @@ export function activate(context: vscode.ExtensionContext): void {
     neverUseFile: () => steering.neverUseFile(),
     showChoices: () => steering.showChoices(),
     resetChoices: () => steering.resetChoices(),
+    reviewRules: () => steering.reviewRules(),
     menu: () => menu(connection),
     toggle: () => toggle(vscode.ConfigurationTarget.Global),
     toggleWorkspace: () => toggle(vscode.ConfigurationTarget.Workspace),

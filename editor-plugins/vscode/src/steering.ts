@@ -5,7 +5,7 @@ import { choices, piece } from "./choicesText";
 import { text } from "./connection";
 import type { Connection } from "./connection";
 import type { Ghost } from "./ghost";
-import { CONTEXT, Method } from "./wire";
+import { CONTEXT, Method, REVIEW_RULES } from "./wire";
 import type { Choice, Choices, Part, Why } from "./wire";
 
 type Piece = vscode.QuickPickItem & { part: Part; path: string };
@@ -111,6 +111,14 @@ export class Steering {
     }
   }
 
+  /** The server asks, and shows what the rules say. */
+  async reviewRules(): Promise<void> {
+    const uri = this.here();
+    if (uri !== undefined) {
+      await this.tell(REVIEW_RULES, { uri: this.written(uri) });
+    }
+  }
+
   private async pieces(): Promise<Part[] | undefined> {
     const client = this.connection.client;
     if (client === undefined || this.connection.extras.context !== true) {
@@ -147,15 +155,18 @@ export class Steering {
   }
 
   /** Tell the server; what is chosen then. Undefined where that failed, which is shown. */
-  private async change(name: "pin" | "ban" | "never" | "reset" | "list", choice: Choice): Promise<Choices | undefined> {
+  private change(name: "pin" | "ban" | "never" | "reset" | "list", choice: Choice): Promise<Choices | undefined> {
+    return this.tell(CONTEXT + name, choice) as Promise<Choices | undefined>;
+  }
+
+  private async tell(command: string, argument: Choice): Promise<unknown> {
     const client = this.connection.client;
     if (client === undefined || this.connection.extras.context !== true) {
       say("Slipstream's language server is not running, or too old for this.");
       return undefined;
     }
     try {
-      const params = { command: CONTEXT + name, arguments: [choice] };
-      return (await client.sendRequest(ExecuteCommandRequest.type, params)) as Choices;
+      return (await client.sendRequest(ExecuteCommandRequest.type, { command, arguments: [argument] })) as unknown;
     } catch (error) {
       void vscode.window.showWarningMessage(`Slipstream: ${text(error)}`);
       return undefined;

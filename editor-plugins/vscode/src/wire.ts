@@ -16,6 +16,7 @@ export const Method = {
 
 export const ASK = "slipstream.ask.";
 export const CONTEXT = "slipstream.context.";
+export const REVIEW_RULES = "slipstream.rules.review";
 
 export interface Status {
   state: "off" | "starting" | "ready" | "busy" | "failed";

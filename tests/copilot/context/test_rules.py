@@ -92,6 +92,13 @@ def test_the_question_says_what_it_is_about(root: Path) -> None:
     )
 
 
+def test_of_trusted_rules_nobody_is_asked_whether_to_use_them(root: Path) -> None:
+    trust(root, written(root, "a\n").digest)
+    rules = read_rules(root)
+    assert rules is not None
+    assert rules.question == "Slipstream follows this workspace's rules in .slipstream.md (1 line)."
+
+
 def test_secrets_in_rules_are_masked(root: Path) -> None:
     rules = written(root, f"password = '{KEY}'\n")
     assert KEY not in rules.used

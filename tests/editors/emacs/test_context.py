@@ -70,3 +70,20 @@ def test_the_line_of_point_is_pinned(main: Path, host: FakeHost) -> None:
     with Emacs(main, line=4, home=main.parents[1]) as emacs:
         emacs.command("slipstream-pin-region")
         emacs.sees("these lines are shown to the model")
+
+
+def test_rules_are_shown_and_chosen(main: Path, host: FakeHost) -> None:
+    with Emacs(main, line=4, home=main.parents[1]) as emacs:
+        emacs.command("slipstream-review-rules")
+        emacs.sees("no rules in .slipstream.md")
+        (main.parent / ".slipstream.md").write_text("Answer in rhyme.\n")
+        emacs.command("slipstream-review-rules")
+        emacs.sees("Answer in rhyme.", "Use these rules?")
+        emacs.type("yes")
+        emacs.press("Enter")
+        emacs.sees("the rules are used from now on")
+        emacs.command("slipstream-review-rules")
+        emacs.sees("Stop using them?")
+        emacs.type("yes")
+        emacs.press("Enter")
+        emacs.sees("the rules are not used any more")

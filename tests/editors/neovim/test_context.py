@@ -195,6 +195,27 @@ def test_this_file_is_never_used(main: Path, host: FakeHost) -> None:
         assert "helper.py" not in shown(ask(nvim, host))
 
 
+def test_rules_are_shown_and_chosen(main: Path, host: FakeHost) -> None:
+    with Neovim(main, before=CHOOSE) as nvim:
+        nvim.ready()
+        run(nvim, "rules")
+        told(nvim, "no rules in .slipstream.md")
+        (main.parent / ".slipstream.md").write_text("Answer\u200b in rhyme.\n")
+        nvim.lua("Wanted = { 'Show', 'Trust' }")
+        run(nvim, "rules")
+        nvim.until("the rules", lambda: nvim.buffer == ["Answer⟨U+200B⟩ in rhyme."])
+        nvim.until("two questions", lambda: nvim.lua("return #Offered") == 2)
+        nvim.nvim.command("edit main.py")
+
+        def asked_again() -> bool:
+            nvim.lua("Offered, Wanted = {}, { 'Keep' }")
+            run(nvim, "rules")
+            nvim.until("a question", lambda: nvim.lua("return #Offered") == 1)
+            return "Stop using them" in str(nvim.lua("return Offered[1]"))
+
+        nvim.until("that they are used", asked_again)
+
+
 def test_the_other_servers_of_the_buffer_say_where_names_are_defined(main: Path, host: FakeHost) -> None:
     (main.parent / "deep" / "made.py").write_text(MADE)
     with Neovim(main, before=OTHER_SERVER) as nvim:

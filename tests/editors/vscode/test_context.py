@@ -153,3 +153,21 @@ def test_the_other_extensions_say_where_names_are_defined(opened: Opened, screen
     opened(MAIN, line=LINE)
     until_shown(screen, host, "deep/made.py", HIDDEN, begin="slow + broken + ")
     assert not screen.page.query_selector(".notification-toast")
+
+
+def test_rules_are_shown_and_chosen(opened: Opened, code_server: CodeServer, screen: Screen, host: FakeHost) -> None:
+    opened(MAIN, line=LINE)
+    rules = code_server.workspace / ".slipstream.md"
+    screen.command("Slipstream: Review the Rules of This Workspace")
+    screen.until("that there are none", lambda: screen.shows("This workspace has no rules in .slipstream.md"))
+    rules.write_text("Answer in rhyme.\n")
+    try:
+        screen.command("Slipstream: Review the Rules of This Workspace")
+        screen.page.click(".notification-toast .monaco-button:has-text('Show')")
+        screen.until("the rules", lambda: screen.shows("Answer in rhyme."))
+        screen.page.click(".notification-toast .monaco-button:has-text('Trust')")
+        opened(MAIN, line=LINE)
+        screen.command("Slipstream: Review the Rules of This Workspace")
+        screen.page.click(".notification-toast .monaco-button:has-text('Stop using them')")
+    finally:
+        rules.unlink()

@@ -50,6 +50,7 @@ local commands = {
   never = steering.never,
   choices = steering.choices,
   reset = steering.reset,
+  rules = steering.rules,
   restart = client.restart,
   log = function()
     vim.cmd.tabnew(vim.fn.fnameescape(vim.lsp.get_log_path()))

@@ -10,21 +10,26 @@ local function is(value)
   return value ~= nil and value ~= vim.NIL
 end
 
---- Tell the server; `done(choices)` is called with what is chosen then. What goes wrong is shown.
-local function change(name, argument, done, buffer)
+--- Tell the server; `done(result)` is called with its answer, or nothing. What goes wrong is shown.
+local function tell(command, argument, done, buffer)
   buffer = buffer or api.nvim_get_current_buf()
   local server = client.ready_or_say(buffer)
   if not server then
     return
   end
   argument.uri = argument.uri or vim.uri_from_bufnr(buffer)
-  local params = { command = "slipstream.context." .. name, arguments = { argument } }
+  local params = { command = command, arguments = { argument } }
   client.request(server, "workspace/executeCommand", params, function(err, result)
     if err then
       client.notify(err.message, vim.log.levels.WARN)
     end
     done(not err and result or nil)
   end, buffer)
+end
+
+--- As `tell`, with what is chosen for the project then.
+local function change(name, argument, done, buffer)
+  tell("slipstream.context." .. name, argument, done, buffer)
 end
 
 --- As `change`, and say `words` where that went well.
@@ -201,6 +206,11 @@ function M.choices()
       end
     end)
   end)
+end
+
+--- Have the server ask about the rules of this project, in `.slipstream.md`, and show them.
+function M.rules()
+  tell("slipstream.rules.review", {}, function() end)
 end
 
 --- Take back everything that was said for this project.
