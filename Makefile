@@ -73,10 +73,11 @@ $(VENV)/.setup: $(BIN)/python pyproject.toml constraints.txt
 	@$(INSTALL) -e '.[cpu]'
 	@touch $@
 
-$(VENV)/.setup-dev: $(VENV)/.setup tests/desktop/install.sh
+$(VENV)/.setup-dev: $(VENV)/.setup tests/desktop/install.sh tests/copilot/audit/install.sh
 	@echo 'Installing the test tools ...'
 	@$(INSTALL) -e '.[cpu,desktop,dev]'
 	@tests/desktop/install.sh
+	@tests/copilot/audit/install.sh
 	@touch $@
 
 lint: setup-dev

@@ -84,6 +84,29 @@ def trust_file() -> Path:
     return (home or platformdirs.user_state_path(APP, appauthor=False)) / "trust.json"
 
 
+def users_file() -> Path:
+    """Users of a shared host, with hashes of their tokens; in a private folder of its own."""
+    home = _home()
+    return (home or platformdirs.user_state_path(APP, appauthor=False)) / "team" / "users.json"
+
+
+def use_file() -> Path:
+    """How much each user of a shared host has asked of it."""
+    return users_file().with_name("use.json")
+
+
+def login_file() -> Path:
+    """The shared host that this user's clients talk to, and the token for it where there is no keyring."""
+    home = _home()
+    return (home or platformdirs.user_config_path(APP, appauthor=False)) / "login.json"
+
+
+def audit_dir() -> Path:
+    """What the engine host recorded of its use; see ``copilot.audit``."""
+    home = _home()
+    return (home or platformdirs.user_state_path(APP, appauthor=False)) / "audit"
+
+
 def window_file() -> Path:
     """Where the companion window was, and how it looks."""
     home = _home()

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import NamedTuple
 
 import httpx
@@ -17,7 +17,9 @@ from copilot.serve.api import HostState
 from copilot.serve.claim import listening
 from copilot.serve.host import Host
 from copilot.serve.keeper import Load, Loaded, Report
+from copilot.serve.ports import Port
 from copilot.serve.service import Choose
+from copilot.serve.sharing import Sharing
 
 GUARD_SECONDS = 30.0
 """Far above what anything here takes; only stops a test that hangs."""
@@ -76,13 +78,17 @@ async def running(
     chat: Load | None = None,
     choose: Choose | None = None,
     options: Settings | None = None,
+    ports: Sequence[Port] = (),
     ready: bool = True,
 ) -> AsyncIterator[Running]:
     """A host in this process, with clients of it; stopped at the end."""
     assert (engine is None) != (load is None)
     with listening(paths.host_socket()) as listener:
-        host = Host(options or settings(), load or loads(engine), chat=chat, choose=choose)  # type: ignore[arg-type]
-        task = asyncio.create_task(host.run(listener))
+        load = load or loads(engine)  # type: ignore[arg-type]
+        options = options or settings()
+        sharing = Sharing(options.team, paths.use_file()) if ports else None
+        host = Host(options, load, chat=chat, choose=choose, sharing=sharing)
+        task = asyncio.create_task(host.run(listener, *ports))
         async with HostClient() as client, http_client() as http:
             if ready:
                 await until(lambda: host.service.keeper.state is not HostState.STARTING)

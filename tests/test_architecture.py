@@ -26,6 +26,7 @@ ORDER = [
     "text",
     "syntax",
     "safety",
+    "audit",
     "index",
     "context",
     "weights",

@@ -155,11 +155,11 @@ class _Run:
         def share(total: int) -> int:
             return total * (at + 1) // len(self._packages) - total * at // len(self._packages)
 
-        lines, calls = share(self._args.places // 2), share(self._args.places // 4)
+        lines, calls = self._args.places // 2, self._args.places // 4
         return {
-            Kind.LINE: lines,
-            Kind.CALL: calls,
-            Kind.ARGUMENTS: share(self._args.places) - lines - calls,
+            Kind.LINE: share(lines),
+            Kind.CALL: share(calls),
+            Kind.ARGUMENTS: share(self._args.places - lines - calls),
             Kind.OWN: share(self._args.places // 2),
         }
 

@@ -115,8 +115,9 @@ async def _complete(
 ) -> StreamStats | None:
     """How the stream went that the suggestion came from; None where none came about."""
     from copilot.client.host import HostClient
+    from copilot.client.login import current
 
-    async with HostClient(host_options=host_options) as client:
+    async with HostClient(host_options=host_options, login=current()) as client:
         await client.ensure_running()
         status = await _wait_ready(client, settings.model.completion)
         stats: StreamStats | None

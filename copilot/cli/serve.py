@@ -1,4 +1,7 @@
-"""The engine host: loads the model once for every editor. Editors start it by themselves; it leaves when idle."""
+"""The engine host: loads the model once for every editor. Editors start it by themselves; it leaves when idle.
+
+With --team it also listens on a port, for those to whom `slipstream users` gave a token, and stays.
+"""
 
 import argparse
 import functools
@@ -9,11 +12,13 @@ from copilot.errors import SlipstreamError
 if TYPE_CHECKING:
     from copilot.config.settings import Settings
     from copilot.serve.keeper import Load
+    from copilot.serve.ports import Port
 
 # A host that is just leaving has as long to end its streams, and its worker, before the next one gives up on it.
 _WAIT_ON_DEMAND_SECONDS = 15.0
 # Someone who only asks whether there is a host holds the lock for a moment.
 _WAIT_SECONDS = 1.0
+_LONG_MINUTES = 100_000.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,30 +27,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="log to a file, and leave quietly when another host answers (what editors use)",
     )
+    parser.add_argument("--team", action="store_true", help="serve others on the network too, with tokens and TLS")
+    parser.add_argument(
+        "--listen", metavar="ADDRESS:PORT", help="with --team: where, in place of the setting team.listen"
+    )
+    parser.add_argument(
+        "--insecure-lan",
+        action="store_true",
+        help="with --team: without TLS where no certificate is set; whoever is on the network can read along",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     from copilot.config import load as config
     from copilot.serve import host, loading, logs
+    from copilot.serve.ports import team_port
+    from copilot.serve.users import Users
 
     if args.on_demand:
         logs.to_file()
     else:
         logs.to_terminal()
     settings = config.load(args.config_file, args.overrides).settings
+    if not args.team and (args.listen or args.insecure_lan):
+        raise SlipstreamError("--listen and --insecure-lan go with --team.", code="bad_setting")
+    ports: tuple[Port, ...] = ()
+    if args.team:
+        settings = _for_a_team(settings, args.listen)
+        ports = (team_port(settings.team, Users(), insecure=args.insecure_lan),)
     load = _either(settings)
     chat = None
     if settings.model.chat not in {"", settings.model.completion}:
         chat = functools.partial(loading.load, loading.with_completion(settings, settings.model.chat))
     choose = functools.partial(_other, settings)
     wait = _WAIT_ON_DEMAND_SECONDS if args.on_demand else _WAIT_SECONDS
-    if not host.serve(settings, load, choose=choose, chat=chat, wait_seconds=wait) and not args.on_demand:
+    first = host.serve(settings, load, choose=choose, chat=chat, wait_seconds=wait, ports=ports)
+    if not first and not args.on_demand:
         raise SlipstreamError(
             "The engine host is running already.",
             hint="`slipstream status` shows it; `slipstream stop` stops it.",
             code="already_running",
         )
     return 0
+
+
+def _for_a_team(settings: "Settings", listen: str | None) -> "Settings":
+    """It stays: others count on it."""
+    import msgspec
+
+    team = settings.team if listen is None else msgspec.structs.replace(settings.team, listen=listen)
+    stays = msgspec.structs.replace(settings.host, idle_minutes=_LONG_MINUTES)
+    return msgspec.structs.replace(settings, team=team, host=stays)
 
 
 def _other(settings: "Settings", model: str) -> "Load":

@@ -26,8 +26,9 @@ def run(args: argparse.Namespace) -> int:
 
 async def _ask() -> HostStatus | None:
     from copilot.client.host import HostClient
+    from copilot.client.login import current
 
-    async with HostClient() as client:
+    async with HostClient(login=current()) as client:
         return await client.status()
 
 

@@ -3,43 +3,49 @@
 import asyncio
 import contextlib
 import os
+import secrets
 import subprocess
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, NoReturn, Self, TypeAlias, TypeVar
+from typing import Self, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
 from copilot import paths
-from copilot.client.http import ConnectionLostError, Loss, Response, UnixHttp
-from copilot.client.sse import SseEvent, SseParser
+from copilot.client.answers import (
+    RESUME_HEADER,
+    RESUME_SECONDS,
+    STREAM_HEADER,
+    ChatPiece,
+    Events,
+    InfillStream,
+    chat_piece,
+)
+from copilot.client.dial import ConnectionLostError, Loss, unix
+from copilot.client.failures import HostError, incompatible, lost, refusal, translated_errors
+from copilot.client.http import Http, Response
+from copilot.client.login import Login
+from copilot.client.sse import SseParser
 from copilot.errors import SlipstreamError
 from copilot.serve.api import (
-    DoneData,
-    ErrorData,
     HostState,
     HostStatus,
     InfillBody,
     LetterData,
     PeerBody,
     PeersData,
-    ProgressData,
     PromptData,
     SamplesData,
-    StartData,
     StreamState,
-    TokenData,
 )
 from copilot.serve.claim import holder
 
 _T = TypeVar("_T")
-
-InfillEvent: TypeAlias = StartData | ProgressData | TokenData | DoneData
 
 START_SECONDS = 30.0
 """How long a host may take until its socket answers; loading the model comes later."""
@@ -48,105 +54,9 @@ START_SECONDS = 30.0
 SILENCE_SECONDS = 12.0
 _POLL_SECONDS = 0.05
 _RESPAWN_SECONDS = 1.0
+_FAREWELL_SECONDS = 1.0
+_NONE: Mapping[str, str] = MappingProxyType({})
 _FOLDERS = ("SLIPSTREAM_HOME", "SLIPSTREAM_MODELS_DIR", "SLIPSTREAM_CONFIG")
-_KINDS: Mapping[str, type[InfillEvent] | type[ErrorData]] = MappingProxyType(
-    {"start": StartData, "progress": ProgressData, "token": TokenData, "done": DoneData, "error": ErrorData}
-)
-
-
-class HostError(SlipstreamError):
-    """What the host said went wrong, or that it is gone (``host_lost``, retryable).
-
-    ``partial``: text came before, and is all that will come.
-    """
-
-    def __init__(self, error: ErrorData) -> None:
-        super().__init__(error.message, hint=error.hint, code=error.code, retryable=error.retryable)
-        self.partial = error.partial
-
-
-class InfillStream:
-    """Events of one answer in order: at most one ``StartData``, then progress and tokens, last one ``DoneData``.
-
-    A stream that ends otherwise raises :class:`HostError`. ``id`` is what ``cancel`` takes.
-    """
-
-    def __init__(self, response: Response) -> None:
-        self.id = response.headers.get("slipstream-stream", "")
-        self._response = response
-        self._parser = SseParser()
-        self._waiting: deque[SseEvent] = deque()
-        self._sequence = 0
-        self._partial = False
-        self._over = False
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> InfillEvent:
-        if self._over:
-            raise StopAsyncIteration
-        try:
-            while not self._waiting:
-                self._waiting.extend(self._parser.feed(await self._next_chunk()))
-            event = self._decode(self._waiting.popleft())
-            if isinstance(event, ErrorData):
-                raise HostError(event)
-            if isinstance(event, DoneData):
-                await self._read_out()
-        except BaseException:
-            self._over = True
-            raise
-        self._partial = self._partial or isinstance(event, TokenData)
-        return event
-
-    async def _next_chunk(self) -> bytes:
-        with _translated_errors(lambda: self._partial):
-            chunk = await self._response.chunk()
-        if chunk:
-            return chunk
-        raise _lost("The engine host ended the answer in the middle.", partial=self._partial)
-
-    async def _read_out(self) -> None:
-        """To the end of the response, so that the connection serves again."""
-        self._over = True
-        with contextlib.suppress(SlipstreamError):
-            while True:
-                await self._next_chunk()
-
-    def _decode(self, event: SseEvent) -> InfillEvent | ErrorData:
-        if event.id != str(self._sequence) or event.event not in _KINDS:
-            self._broken(f"event {self._sequence} is missing")
-        self._sequence += 1
-        try:
-            return msgspec.json.decode(event.data, type=_KINDS[event.event])
-        except (msgspec.MsgspecError, ValueError):
-            self._broken(f"event {event.id} can't be read")
-
-    def _broken(self, why: str) -> NoReturn:
-        raise HostError(
-            ErrorData(
-                code="stream_broken",
-                message=f"The engine host's answer is damaged: {why}.",
-                hint="Ask again; if it stays so, `slipstream stop` ends a host of another version.",
-                retryable=True,
-                partial=self._partial,
-            )
-        )
-
-
-class ChatPiece(NamedTuple):
-    """``text`` may be empty. ``finish`` is None until the last one: ``stop``, or ``length`` where it broke off.
-
-    ``stream``: what ``cancel`` and ``position`` take. ``usage``: counts and times, in a piece of its own at the end
-    where they were asked for.
-    """
-
-    text: str
-    model: str | None
-    finish: str | None
-    stream: str = ""
-    usage: Mapping[str, Any] | None = None
 
 
 class HostClient:
@@ -154,16 +64,36 @@ class HostClient:
 
     ``settings``: nothing of them is needed to talk; a host reads its own. ``socket``: when it is not the usual one.
     ``host_options``: options of ``slipstream`` itself (``--config FILE``) for a host that is started here. ``spawn``
-    False: none is started; ``socket`` leads to one that someone else runs.
+    False: none is started; ``socket`` leads to one that someone else runs. ``login``: to a shared host instead, where
+    an answer that loses its connection goes on over the next.
     """
 
-    def __init__(self, *, socket: Path | None = None, host_options: Sequence[str] = (), spawn: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        socket: Path | None = None,
+        host_options: Sequence[str] = (),
+        spawn: bool = True,
+        login: Login | None = None,
+    ) -> None:
         self._host_options = tuple(host_options)
-        self._spawns = spawn
-        self._http = UnixHttp(socket or paths.host_socket(), silence_seconds=SILENCE_SECONDS)
+        self._spawns = spawn and login is None
+        self._url = login.url if login is not None else None
+        self._cancelling: set[asyncio.Task[None]] = set()
+        if login is None:
+            self._http = Http(unix(socket or paths.host_socket()), silence_seconds=SILENCE_SECONDS)
+        else:
+            headers = {"host": urlsplit(login.url).netloc, "authorization": f"Bearer {login.token}"}
+            self._http = Http(login.dial(), silence_seconds=SILENCE_SECONDS, headers=headers)
+
+    @property
+    def _is_shared(self) -> bool:
+        return self._url is not None
 
     async def aclose(self) -> None:
         """Close all connections; running streams are cancelled."""
+        if self._cancelling:
+            await asyncio.wait(self._cancelling, timeout=_FAREWELL_SECONDS)
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:
@@ -178,8 +108,8 @@ class HostClient:
 
         Raises :class:`HostError` when the host refuses (``starting``, ``busy``, ...) or is not there (``host_lost``).
         """
-        async with self._request("POST", "/v1/infill", msgspec.json.encode(body)) as response:
-            yield InfillStream(response)
+        async with self._opened("/v1/infill", msgspec.json.encode(body)) as events:
+            yield InfillStream(events)
 
     async def cancel(self, stream_id: str) -> bool:
         """End a stream; False when the host knows no such stream (any more)."""
@@ -201,24 +131,12 @@ class HostClient:
     async def chat_pieces(self, messages: Sequence[Mapping[str, str]], **fields: object) -> AsyncGenerator[ChatPiece]:
         """As :meth:`chat`, with the model and how the answer ended. Closing it cancels."""
         body = msgspec.json.encode({**fields, "messages": list(messages), "stream": True})
-        came = False
-
-        def partial() -> bool:
-            return came
-
-        async with self._request("POST", "/v1/chat/completions", body) as response:
-            parser = SseParser()
-            while True:
-                with _translated_errors(partial):
-                    chunk = await response.chunk()
-                if not chunk:
-                    raise _lost("The engine host ended the answer in the middle.", partial=came)
-                for event in parser.feed(chunk):
-                    if event.data == "[DONE]":
-                        return
-                    piece = _chat_piece(msgspec.json.decode(event.data), partial=came)
-                    came = came or bool(piece.text)
-                    yield piece
+        async with self._opened("/v1/chat/completions", body) as events:
+            while (event := await events.next()).data != "[DONE]":
+                piece = chat_piece(event, partial=events.partial)
+                events.partial = events.partial or bool(piece.text)
+                yield piece
+            events.over = True
 
     async def prompt(self, messages: Sequence[Mapping[str, str]], **fields: object) -> PromptData:
         """What :meth:`chat_pieces` with the same arguments would ask the model."""
@@ -257,10 +175,10 @@ class HostClient:
         async with self._request("POST", "/v1/peers", msgspec.json.encode(body)) as response:
             parser = SseParser()
             while True:
-                with _translated_errors():
+                with translated_errors():
                     chunk = await response.chunk()
                 if not chunk:
-                    raise _lost("The engine host ended the connection.")
+                    raise lost("The engine host ended the connection.")
                 for event in parser.feed(chunk):
                     kind: type[PeersData | LetterData] = PeersData if event.event == "peers" else LetterData
                     yield msgspec.json.decode(event.data, type=kind)
@@ -276,7 +194,7 @@ class HostClient:
             async with self._request(method, path, content) as response:
                 return msgspec.json.decode(await response.body(), type=kind)
         except msgspec.MsgspecError:
-            raise _incompatible() from None
+            raise incompatible() from None
 
     async def status(self) -> HostStatus | None:
         """None when no host answers."""
@@ -284,7 +202,7 @@ class HostClient:
             async with self._request("GET", "/health/ready", statuses=(200, 503)) as response:
                 return msgspec.json.decode(await response.body(), type=HostStatus)
         except msgspec.MsgspecError:
-            raise _incompatible() from None
+            raise incompatible() from None
         except HostError as error:
             if error.code == "host_lost":
                 return None
@@ -311,7 +229,7 @@ class HostClient:
         spawned_at = 0.0
         while not await self._live():
             if not self._spawns:
-                raise _not_there()
+                raise _not_there(self._url)
             now = time.monotonic()
             if now > give_up or (spawned is not None and (spawned.returncode or 0) != 0):
                 raise _not_started(holder())
@@ -330,7 +248,7 @@ class HostClient:
         while last is None or last.state is not HostState.READY:
             status = await self.status()
             if status is None:
-                raise _lost("The engine host went away.", partial=False)
+                raise lost("The engine host went away.", partial=False)
             if status.state is HostState.FAILED and status.error is not None:
                 if last is not None or not await self._load_again():
                     raise HostError(status.error)
@@ -360,6 +278,9 @@ class HostClient:
             async with self._http.request("GET", "/health/live", None) as response:
                 return response.status == 200
         except ConnectionLostError as error:
+            if error.loss in {Loss.UNTRUSTED, Loss.PROXY}:
+                with translated_errors():
+                    raise
             if error.loss is Loss.SILENT and self._spawns and (process := holder()):
                 # Another one could not take its place.
                 raise _not_started(process) from None
@@ -383,13 +304,67 @@ class HostClient:
         return process
 
     @contextlib.asynccontextmanager
+    async def _opened(self, path: str, content: bytes) -> AsyncGenerator[Events]:
+        """A stream. A shared host's outlives its connection, so that who leaves it before its end has to say so."""
+        if not self._is_shared:
+            async with self._request("POST", path, content) as response:
+                yield Events(response)
+            return
+        stream_id, over = secrets.token_hex(16), False
+        try:
+            async with self._resumed(path, content, stream_id) as events:
+                yield events
+                over = events.over
+        except HostError:
+            over = True
+            raise
+        finally:
+            if not over:
+                self._give_up(stream_id)
+
+    @contextlib.asynccontextmanager
+    async def _resumed(self, path: str, content: bytes, stream_id: str) -> AsyncGenerator[Events]:
+        """A stream that goes on over other connections."""
+        async with contextlib.AsyncExitStack() as connections:
+
+            async def again(last: str) -> Response:
+                headers = {"last-event-id": last} if last else {}
+                path = f"/v1/streams/{stream_id}/events"
+                return await connections.enter_async_context(self._request("GET", path, headers=headers))
+
+            headers = {RESUME_HEADER: str(RESUME_SECONDS), STREAM_HEADER: stream_id}
+            response = await connections.enter_async_context(self._request("POST", path, content, headers=headers))
+            yield Events(response, again)
+
+    def _give_up(self, stream_id: str) -> None:
+        """Nobody wants the answer any more. Closing the connection does not say so where it may come again."""
+
+        async def cancel() -> None:
+            with contextlib.suppress(HostError):
+                if not await self.cancel(stream_id):
+                    # Perhaps the request itself is still on its way.
+                    await asyncio.sleep(_FAREWELL_SECONDS / 2)
+                    await self.cancel(stream_id)
+
+        task = asyncio.get_running_loop().create_task(cancel(), name="cancel")
+        # The loop itself holds tasks only weakly.
+        self._cancelling.add(task)
+        task.add_done_callback(self._cancelling.discard)
+
+    @contextlib.asynccontextmanager
     async def _request(
-        self, method: str, path: str, content: bytes | None = None, *, statuses: tuple[int, ...] = (200, 204)
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        *,
+        statuses: tuple[int, ...] = (200, 204),
+        headers: Mapping[str, str] = _NONE,
     ) -> AsyncGenerator[Response]:
-        with _translated_errors():
-            async with self._http.request(method, path, content) as response:
+        with translated_errors():
+            async with self._http.request(method, path, content, headers) as response:
                 if response.status not in statuses:
-                    raise _refusal(response.status, await response.body())
+                    raise refusal(response.status, await response.body())
                 yield response
 
 
@@ -398,7 +373,14 @@ def _absolute_folders() -> dict[str, str]:
     return {name: str(Path(value).absolute()) for name in _FOLDERS if (value := os.environ.get(name))}
 
 
-def _not_there() -> SlipstreamError:
+def _not_there(url: str | None) -> SlipstreamError:
+    if url is not None:
+        return SlipstreamError(
+            f"The shared host at {url} does not answer.",
+            hint="Check the network, and ask whoever runs it; `slipstream logout` goes back to this machine's own.",
+            code="host_not_there",
+            retryable=True,
+        )
     return SlipstreamError(
         "No engine host answers on the socket that was given.",
         hint="Start `slipstream serve` where it is to run, and the connection that forwards its socket.",
@@ -421,72 +403,4 @@ def _not_started(process: int | None) -> SlipstreamError:
         hint=f"{paths.log_dir() / 'host.log'} says why; `slipstream serve` shows it here.",
         code="host_not_started",
         retryable=True,
-    )
-
-
-def _lost(message: str, *, partial: bool = False) -> HostError:
-    return HostError(
-        ErrorData(
-            code="host_lost", message=message, hint="Ask again; it is started anew.", retryable=True, partial=partial
-        )
-    )
-
-
-_LOSSES = {
-    Loss.REFUSED: "The engine host is not running.",
-    Loss.BROKEN: "The connection to the engine host was lost.",
-    Loss.SILENT: "The engine host does not answer any more.",
-}
-
-
-@contextlib.contextmanager
-def _translated_errors(partial: Callable[[], bool] = lambda: False) -> Iterator[None]:
-    """Every failure of the connection is one :class:`HostError`."""
-    try:
-        yield
-    except ConnectionLostError as error:
-        raise _lost(_LOSSES[error.loss], partial=partial()) from None
-
-
-def _refusal(status: int, body: bytes) -> HostError:
-    """The error of an answer that is none: an ``ErrorData``, or OpenAI's form of one."""
-    with contextlib.suppress(msgspec.MsgspecError, ValueError):
-        value = msgspec.json.decode(body)
-        if isinstance(value, dict) and isinstance(value.get("error"), dict):
-            return _openai_error(value["error"], retryable=status == 503)
-        return HostError(msgspec.convert(value, ErrorData))
-    return _incompatible()
-
-
-def _incompatible() -> HostError:
-    return HostError(
-        ErrorData(
-            code="host_incompatible",
-            message="What answers on the engine host's socket is not a host of this version.",
-            hint="Run `slipstream stop`; the next request starts one.",
-        )
-    )
-
-
-def _openai_error(error: dict[str, Any], *, retryable: bool, partial: bool = False) -> HostError:
-    return HostError(
-        ErrorData(
-            code=str(error.get("code") or "error"),
-            message=str(error.get("message") or "The engine host refused the request."),
-            retryable=retryable,
-            partial=partial,
-        )
-    )
-
-
-def _chat_piece(chunk: Any, *, partial: bool) -> ChatPiece:
-    if "error" in chunk:
-        raise _openai_error(chunk["error"], retryable=chunk["error"].get("type") == "server_error", partial=partial)
-    choices = chunk["choices"]
-    return ChatPiece(
-        text="".join(choice["delta"].get("content") or "" for choice in choices),
-        model=chunk.get("model"),
-        stream=str(chunk.get("id", "")).removeprefix("chatcmpl-"),
-        usage=chunk.get("usage"),
-        finish=next((choice["finish_reason"] for choice in choices if choice.get("finish_reason")), None),
     )

@@ -1,4 +1,4 @@
-"""HTTP/1.1 over a Unix socket: just what the engine host speaks.
+"""HTTP/1.1, just what the engine host speaks of it.
 
 Not httpx: importing it costs a language server 8 MB and a tenth of a second in the middle of someone's first
 completion, and each first token 0.5 ms (1.4 against 0.9; medians of 300, same host, same run).
@@ -6,31 +6,15 @@ completion, and each first token 0.5 ms (1.4 against 0.9; medians of 300, same h
 
 import asyncio
 import contextlib
-import socket
-from collections.abc import AsyncGenerator
-from enum import StrEnum
-from pathlib import Path
+from collections.abc import AsyncGenerator, Mapping
+from types import MappingProxyType
 
 import h11
 
-CONNECT_SECONDS = 2.0
+from copilot.client.dial import ConnectionLostError, Dial, Loss
+
 _READ_BYTES = 65_536
 _MAX_IDLE = 8
-_CROWDED_SECONDS = 0.005
-
-
-class Loss(StrEnum):
-    REFUSED = "refused"
-    """Nobody is there."""
-    BROKEN = "broken"
-    """There was someone, who left or talks nonsense."""
-    SILENT = "silent"
-
-
-class ConnectionLostError(Exception):
-    def __init__(self, loss: Loss) -> None:
-        super().__init__(loss)
-        self.loss = loss
 
 
 class Response:
@@ -59,22 +43,29 @@ class Response:
         return b"".join(chunks)
 
 
-class UnixHttp:
-    """Connections to one Unix socket, kept for the next request. ``silence_seconds``: how long to wait for any byte."""
+_NONE: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self, address: Path, *, silence_seconds: float) -> None:
-        self._address = address
+
+class Http:
+    """Connections to one host, kept for the next request. ``silence_seconds``: how long to wait for any byte;
+    ``headers``: with every request."""
+
+    def __init__(self, dial: Dial, *, silence_seconds: float, headers: Mapping[str, str] = _NONE) -> None:
+        self._dial = dial
         self._silence = silence_seconds
+        self._headers = {"host": "slipstream", **headers}
         self._idle: list[_Connection] = []
         self._open: set[_Connection] = set()
 
     @contextlib.asynccontextmanager
-    async def request(self, method: str, path: str, content: bytes | None = None) -> AsyncGenerator[Response]:
+    async def request(
+        self, method: str, path: str, content: bytes | None = None, headers: Mapping[str, str] = _NONE
+    ) -> AsyncGenerator[Response]:
         """Send a request; leaving the block closes the connection at once unless the body was read to its end.
 
         Raises :class:`ConnectionLostError`.
         """
-        connection, response = await self._send(method, path, content)
+        connection, response = await self._send(method, path, content, {**self._headers, **headers})
         try:
             yield response
         finally:
@@ -90,15 +81,17 @@ class UnixHttp:
         while self._open:
             await self._open.pop().close()
 
-    async def _send(self, method: str, path: str, content: bytes | None) -> tuple["_Connection", Response]:
+    async def _send(
+        self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]
+    ) -> tuple["_Connection", Response]:
         while True:
             connection = self._reusable()
             reused = connection is not None
             if connection is None:
-                connection = await _connect(self._address, self._silence)
+                connection = _Connection(*await self._dial(), self._silence)
                 self._open.add(connection)
             try:
-                return connection, await connection.ask(method, path, content)
+                return connection, await connection.ask(method, path, content, headers)
             except BaseException as error:
                 self._open.discard(connection)
                 await connection.close()
@@ -117,30 +110,6 @@ class UnixHttp:
         return None
 
 
-async def _connect(address: Path, silence: float) -> "_Connection":
-    connecting = socket.socket(socket.AF_UNIX)
-    connecting.setblocking(False)
-    try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            await _reach(connecting, str(address))
-            return _Connection(*await asyncio.open_unix_connection(sock=connecting), silence)
-    except OSError:
-        connecting.close()
-        raise ConnectionLostError(Loss.REFUSED) from None
-    except BaseException:
-        connecting.close()
-        raise
-
-
-async def _reach(connecting: socket.socket, address: str) -> None:
-    """Not asyncio's: it takes the answer of a Unix socket with too many waiting, "again", for a connection begun."""
-    while True:
-        try:
-            return connecting.connect(address)
-        except BlockingIOError:
-            await asyncio.sleep(_CROWDED_SECONDS)
-
-
 class _Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, silence: float) -> None:
         self._reader = reader
@@ -152,11 +121,11 @@ class _Connection:
     def alive(self) -> bool:
         return not (self._reader.at_eof() or self._reader.exception() or self._writer.is_closing())
 
-    async def ask(self, method: str, path: str, content: bytes | None) -> Response:
-        headers = [("host", "slipstream")]
+    async def ask(self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]) -> Response:
+        given = [*headers.items()]
         if content is not None:
-            headers += [("content-type", "application/json"), ("content-length", str(len(content)))]
-        data = self._http.send(h11.Request(method=method, target=path, headers=headers)) or b""
+            given += [("content-type", "application/json"), ("content-length", str(len(content)))]
+        data = self._http.send(h11.Request(method=method, target=path, headers=given)) or b""
         if content:
             data += self._http.send(h11.Data(data=content)) or b""
         self._writer.write(data + (self._http.send(h11.EndOfMessage()) or b""))

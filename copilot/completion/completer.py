@@ -21,13 +21,11 @@ from copilot.completion.traces import Trace, Traces
 from copilot.config.settings import CompletionSettings
 from copilot.context.request import Snippet
 from copilot.errors import SlipstreamError
-from copilot.serve.api import DoneData, InfillBody, ProgressData, StartData, TokenData
+from copilot.serve.api import DoneData, InfillBody, InfillEvent, ProgressData, TokenData
 from copilot.text.document import Change, Document
 from copilot.text.spot import Spot
 
 log = logging.getLogger(__name__)
-
-InfillEvent: TypeAlias = StartData | ProgressData | TokenData | DoneData
 
 
 class Host(Protocol):

@@ -154,6 +154,68 @@ class ContextSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ] = ()
 
 
+class TeamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A host that others on the network use, `slipstream serve --team`."""
+
+    listen: Annotated[str, Meta(description="Address and port that it listens on.")] = "127.0.0.1:8443"
+    certificate: Annotated[
+        str, Meta(description="PEM file of its TLS certificate, with those of the authorities in between.")
+    ] = ""
+    key: Annotated[str, Meta(description="PEM file of the certificate's private key.")] = ""
+    names: Annotated[
+        tuple[str, ...],
+        Meta(description="Names and addresses that clients may call it by, beside the machine's own name."),
+    ] = ()
+    requests_per_minute: Annotated[
+        int,
+        Meta(ge=0, le=1_000_000, description="Of each user; some more for a moment. 0: without limit."),
+    ] = 600
+    tokens_per_day: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=2**53,
+            description="Tokens, of prompts and answers, that are computed for each user in a day of UTC. 0: without "
+            "limit.",
+        ),
+    ] = 0
+    waiting_per_user: Annotated[
+        int, Meta(ge=1, le=1000, description="Requests of one user of one kind that may wait.")
+    ] = 8
+
+
+class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the engine host records of its use, on its own machine; see docs/audit.md."""
+
+    enabled: Annotated[
+        bool, Meta(description="Record who asked, when, and how it went: numbers, names and codes, no text.")
+    ] = True
+    content: Annotated[
+        Literal["none", "redacted", "full"],
+        Meta(
+            description="Record prompts and answers too: `redacted` with secrets masked, `full` as they are. Whoever "
+            "uses the host should know."
+        ),
+    ] = "none"
+    required: Annotated[
+        bool, Meta(description="Refuse requests while they can't be recorded, rather than serve them unrecorded.")
+    ] = False
+    keep_days: Annotated[
+        int,
+        Meta(ge=0, le=36_500, description="Files older than this are deleted; 0: 14 days, and 30 on a shared host."),
+    ] = 0
+    keep_bytes: Annotated[
+        int, Meta(ge=1_000_000, le=10**15, description="All files together stay below this; the oldest are deleted.")
+    ] = 200_000_000
+    nats: Annotated[
+        str,
+        Meta(
+            description="Address of a NATS server with JetStream that gets a copy, `nats://host:4222` or `tls://...`; "
+            "needs the extra `nats`; empty: none."
+        ),
+    ] = ""
+
+
 class DownloadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where model files come from."""
 
@@ -173,4 +235,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     host: HostSettings = HostSettings()
     completion: CompletionSettings = CompletionSettings()
     context: ContextSettings = ContextSettings()
+    team: TeamSettings = TeamSettings()
+    audit: AuditSettings = AuditSettings()
     download: DownloadSettings = DownloadSettings()

@@ -16,6 +16,7 @@ from copilot.engine.backend import Report
 from copilot.engine.exllama import loading, messages, results
 from copilot.engine.exllama.adapter import PAGE, PagedBackend
 from copilot.engine.exllama.loop import Job, Step
+from copilot.engine.exllama.owners import Owners
 from copilot.engine.exllama.schema import Schemas
 from copilot.engine.exllama.vocabulary import Vocabulary
 from copilot.engine.slots import Slots
@@ -51,6 +52,9 @@ class _Library:
         self._draft_tokens = loaded.draft_tokens
         self._names = loaded.library.generator
         self._schemas = Schemas(vocabulary, loaded.model.config.vocab_size)
+        from exllamav2.generator import dynamic
+
+        self._owners = Owners([dynamic], "_tensor_hash_checksum", loaded.generator)
 
     def submit(self, job: Job) -> None:
         import torch
@@ -70,6 +74,7 @@ class _Library:
         )
         if greedy and true:
             handle.rng = _Zero()
+        self._owners.keep_apart(handle, job.owner)
         self._generator.enqueue(handle)
         job.handle = handle
 

@@ -5,6 +5,7 @@ others; and prompts share the GPU with answers that are being written (``shared_
 """
 
 import gc
+import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from copilot.engine.backend import Report
 from copilot.engine.exllama import memory, messages, results, vocabulary
 from copilot.engine.exllama.adapter import PAGE, PagedBackend
 from copilot.engine.exllama.loop import Job, Step
+from copilot.engine.exllama.owners import Owners
 from copilot.engine.exllama.vocabulary import Vocabulary
 from copilot.engine.slots import Slots
 from copilot.engine.wire import Load, Loaded
@@ -144,6 +146,8 @@ class _Library:
         self._library = library
         self._models = [model, *(draft or ())[:1]]
         self._generator = generator
+        modules = [importlib.import_module(f"exllamav3.generator.{name}") for name in ("job", "pagetable")]
+        self._owners = Owners(modules, "tensor_hash_checksum", generator.pagetable)
 
     def submit(self, job: Job) -> None:
         import torch
@@ -160,6 +164,7 @@ class _Library:
             return_logits=params.logprobs,
             filters=self._filters(job),
         )
+        self._owners.keep_apart(handle, job.owner)
         self._generator.enqueue(handle)
         job.handle = handle
 

@@ -96,26 +96,27 @@ class LlamaCpp:
             context_length=self.loaded.context_length,
         )
         patient = prompting.is_patient(plan, params.max_tokens, self._slots)
-        slot = self._slots.acquire(ids, len(ids) + max_tokens, cancelled, patient=patient)
-        if slot is None:
+        room = len(ids) + max_tokens
+        place = self._slots.acquire(ids, room, cancelled, patient=patient, owner=plan.owner)
+        if place is None:
             return Finish(reason=FinishReason.CANCELLED, prompt_tokens=len(ids), reused_tokens=0, generated_tokens=0)
         stops = (*plan.stop, *params.stop, *plan.controls)
         run = _Run(id, len(ids), stops, cancelled, emit, prefill_only=not max_tokens)
         try:
             request = {
                 "prompt": ids,
-                "id_slot": slot,
+                "id_slot": place.slot,
                 "max_tokens": max_tokens,
                 "stream": True,
                 "return_progress": True,
                 "timings_per_token": True,
-                "cache_prompt": True,
+                "cache_prompt": place.reuses,
                 "preserved_tokens": list(plan.controls),
                 **_sampling(params),
             }
             self._server.handle_completions(request, run.take)
         finally:
-            self._slots.release(slot, run.processed)
+            self._slots.release(place.slot, run.processed)
         return run.finish()
 
     def wake(self) -> None:

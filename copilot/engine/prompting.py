@@ -28,7 +28,7 @@ def prompt(
     ]
     if plan.bos and (bos := list(tokenizer.begin_of_text())) and (not parts or parts[0][1] != bos):
         parts.insert(0, (Part(text="", name="bos", control=True), bos))
-    recent = slots.recent()
+    recent = slots.recent(plan.owner)
     if is_patient(plan, max_tokens, slots):
         limit = min(context_length, slots.patient_tokens)
         fitted, max_tokens = planning.fit_with_answer(parts, limit=limit, max_tokens=max_tokens, recent=recent)

@@ -51,6 +51,7 @@ class PromptPlan(msgspec.Struct, frozen=True, kw_only=True):
     ``stop``: strings that end the answer and are never shown. ``controls``: spellings of the family's control
     tokens, each of which also ends the answer when the model emits it. ``held``: white space at the end of the user's
     text that the prompt leaves out, so that the model writes it; an answer that begins with it is told without it.
+    ``owner``: whose prompt it is. What was computed for one owner is never used again for another.
     """
 
     parts: tuple[Part, ...]
@@ -59,6 +60,7 @@ class PromptPlan(msgspec.Struct, frozen=True, kw_only=True):
     controls: tuple[str, ...] = ()
     bos: bool = True
     held: str = ""
+    owner: str = ""
 
 
 class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):

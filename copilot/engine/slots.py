@@ -8,11 +8,15 @@ slots, two generations that outgrow it together both fail.
 Each generation reserves what it may need at most, before it starts. So long answers, which nobody types meanwhile
 for, are *patient*: together they leave ``inline_reserve`` to completions, or one of them would block every completion
 until it ended.
+
+What one owner's prompts left in a slot is of no use to another: whose slot it becomes computes all of its prompt. Else
+the time to the first token would tell one what the other asked.
 """
 
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 INLINE_RESERVE = 2048
 """Tokens. More than a completion needs with the default settings: 1,408 of prompt and 96 of answer."""
@@ -24,6 +28,13 @@ def inline_reserve(tokens: int, slots: int) -> int:
     """Cells of ``tokens`` that patient generations leave free."""
     # With one slot a completion waits for the slot, and cells kept for it would be of no use.
     return min(INLINE_RESERVE, tokens // 2) if slots > 1 else 0
+
+
+class Place(NamedTuple):
+    """``slot``: its number. ``reuses``: what is in it may be used again; else it is another owner's."""
+
+    slot: int
+    reuses: bool
 
 
 class Slots:
@@ -42,29 +53,36 @@ class Slots:
         self._free_patient_tokens = self.patient_tokens
         self._changed = threading.Condition()
 
-    def recent(self) -> list[Sequence[int]]:
-        """The prompts whose KV cache may still be there."""
+    def recent(self, owner: str = "") -> list[Sequence[int]]:
+        """The prompts of ``owner`` whose KV cache may still be there."""
         with self._changed:
-            return [slot.ids for slot in self._slots if slot.ids]
+            return [slot.ids for slot in self._slots if slot.ids and slot.owner == owner]
 
     def acquire(
-        self, ids: Sequence[int], tokens: int, cancelled: Callable[[], bool], *, patient: bool = False
-    ) -> int | None:
-        """Wait for a slot, and for ``tokens`` cells; return the slot's number, or None once ``cancelled``.
+        self,
+        ids: Sequence[int],
+        tokens: int,
+        cancelled: Callable[[], bool],
+        *,
+        patient: bool = False,
+        owner: str = "",
+    ) -> Place | None:
+        """Wait for a slot, and for ``tokens`` cells; None once ``cancelled``.
 
         Whoever fits goes first: a completion isn't held up by a conversation that waits for room. ``tokens`` must not
         be more than there are, for ``patient`` work not more than ``patient_tokens``.
         """
         with self._changed:
             while not cancelled():
-                number = choose(self._slots, ids, patient=patient)
+                number = choose(self._slots, ids, patient=patient, owner=owner)
                 if number is not None and self._fits(tokens, patient):
                     slot = self._slots[number]
                     slot.reserved = tokens
                     slot.patient = patient
                     self._count(slot, -tokens)
                     slot.ids = ids
-                    return number
+                    before, slot.owner = slot.owner, owner
+                    return Place(number, before == owner)
                 self._changed.wait()
             return None
 
@@ -99,10 +117,12 @@ class _Slot:
         """Cells of a running generation; 0 when idle."""
         self.patient = False
         """What it holds, or held last, is of patient work."""
+        self.owner = ""
+        """Whose that is."""
         self.used_at = 0.0
 
 
-def choose(slots: Sequence[_Slot], ids: Sequence[int], *, patient: bool = False) -> int | None:
+def choose(slots: Sequence[_Slot], ids: Sequence[int], *, patient: bool = False, owner: str = "") -> int | None:
     """Return the number of the idle slot to use, or None.
 
     The one with the most leading tokens of ``ids``, if that is at least half of what it holds: more is gained than is
@@ -112,7 +132,8 @@ def choose(slots: Sequence[_Slot], ids: Sequence[int], *, patient: bool = False)
     idle = [number for number, slot in enumerate(slots) if not slot.reserved]
     if not idle:
         return None
-    shared = {number: shared_tokens(slots[number].ids, ids) for number in idle}
+    own = [number for number in idle if slots[number].owner == owner]
+    shared = dict.fromkeys(idle, 0) | {number: shared_tokens(slots[number].ids, ids) for number in own}
     best = max(idle, key=lambda number: shared[number])
     if shared[best] and 2 * shared[best] >= len(slots[best].ids):
         return best

@@ -5,7 +5,7 @@ length is bounded, because a request may come from anyone who can reach the sock
 """
 
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -76,6 +76,12 @@ class StartData(msgspec.Struct, frozen=True, kw_only=True):
     layout: str
 
 
+class QueuedData(msgspec.Struct, frozen=True, kw_only=True):
+    """``event: queued``: so many are about to start before it; before ``start``, with each change."""
+
+    position: int
+
+
 class ProgressData(msgspec.Struct, frozen=True, kw_only=True):
     """``event: progress``: prefill so far, in tokens."""
 
@@ -108,6 +114,10 @@ class DoneData(msgspec.Struct, frozen=True, kw_only=True):
     total_ms: float = 0.0
     prefill_ms: float = 0.0
     decode_ms: float = 0.0
+
+
+InfillEvent: TypeAlias = QueuedData | StartData | ProgressData | TokenData | DoneData
+"""What a stream of ``POST /v1/infill`` brings where nothing goes wrong."""
 
 
 class ErrorData(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,6 +184,8 @@ class HostStatus(msgspec.Struct, frozen=True, kw_only=True):
     """As the engine measured it when it loaded the model; 0 where it did not."""
     chat_model: str | None = None
     """A model of its own for chat, where it is loaded; otherwise ``model`` answers."""
+    shared: bool = False
+    """Others use this host too; which model it has is for whoever runs it to say."""
     stands_in: bool = False
     """``model`` answers in place of one that can't run; ``detail`` says why."""
     notes: tuple[str, ...] = ()

@@ -1,14 +1,14 @@
-"""Answers that follow a stream to its reader's connection, and cancel it when the connection goes."""
+"""Answers that follow a stream to its reader's connection. When that goes, the stream is cancelled or kept a while."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from typing import Protocol
+from collections.abc import AsyncIterator
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from copilot.serve.relay import Mailbox, Relay
+from copilot.serve.shelf import Cancel, Frames, Kept, Shelf
 from copilot.serve.sse import HEARTBEAT, PeerFrames
 from copilot.serve.streams import Event, Stream
 
@@ -17,14 +17,6 @@ WRITE_SECONDS = 15.0
 """A reader that takes nothing for this long has gone, whatever its socket says."""
 
 STREAM_HEADER = "slipstream-stream"
-
-Cancel = Callable[[str], object]
-
-
-class Frames(Protocol):
-    """Encodes the events of one stream, each given once and in order; may return nothing for one."""
-
-    def feed(self, event: Event) -> bytes: ...
 
 
 @contextlib.asynccontextmanager
@@ -88,6 +80,50 @@ class StreamResponse(Response):
             async with asyncio.timeout(WRITE_SECONDS):
                 await send({"type": "http.response.body", "body": body, "more_body": not over})
             written = now()
+
+
+class KeptResponse(StreamResponse):
+    """As :class:`StreamResponse`, of a stream that outlives this connection. ``after``: number of the last frame that
+    the reader has; it gets what follows."""
+
+    def __init__(self, kept: Kept, shelf: Shelf, *, after: int = -1) -> None:
+        super().__init__(kept.stream, _Later(kept.frames(), after + 1), kept.cancel)
+        self._kept = kept
+        self._shelf = shelf
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def gone() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+        with self._shelf.reading(self._kept):
+            delivery, watch = asyncio.create_task(self._deliver(send)), asyncio.create_task(gone())
+            try:
+                await asyncio.wait({delivery, watch}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                watch.cancel()
+                delivery.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    try:
+                        await delivery
+                    except TimeoutError:
+                        scope["slipstream.abort"]()
+
+
+class _Later:
+    """``frames`` without the first ``skipped`` of them."""
+
+    def __init__(self, frames: Frames, skipped: int) -> None:
+        self._frames = frames
+        self._left = skipped
+
+    def feed(self, event: Event) -> bytes:
+        data = self._frames.feed(event)
+        while self._left and data:
+            # A frame ends with an empty line and has none within.
+            data = data.partition(b"\n\n")[2]
+            self._left -= 1
+        return data
 
 
 class PeerResponse(Response):

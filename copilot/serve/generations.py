@@ -11,15 +11,21 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from copilot.engine.protocol import Engine, PromptPlan, SamplingParams, TokenEvent
 from copilot.errors import SlipstreamError
-from copilot.serve.api import DoneData, Lane, ProgressData, StartData, TokenData
+from copilot.serve.api import DoneData, Lane, ProgressData, QueuedData, StartData, TokenData
 from copilot.serve.failures import describe_crash, error_data, internal_error
 from copilot.serve.samples import Samples
 from copilot.serve.scheduler import Job, Scheduler
+from copilot.serve.sharing import Sharing
 from copilot.serve.streams import Stream
 
 log = logging.getLogger(__name__)
+
+_MOST_TOLD = 256
+"""Where more wait, nobody is told a place: that would be most of the work."""
 
 
 @dataclass(slots=True)
@@ -29,6 +35,11 @@ class _Work:
     params: SamplingParams
     arrived: float
     lane: Lane
+    prefilled: int = 0
+    """Tokens of the prompt that were computed."""
+    generated: int = 0
+    place: int | None = None
+    """In the queue, as its reader was told."""
     started: float | None = None
     first_token: float | None = None
     task: asyncio.Task[None] | None = None
@@ -44,13 +55,20 @@ class Generations:
         max_queue: int,
         clock: Callable[[], float] = time.monotonic,
         samples: Samples | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
         self.engine = engine
         self.last_end = clock()
         """When a generation last let go of the engine."""
         self._clock = clock
         self._samples = samples or Samples()
-        self._scheduler = Scheduler(slots=engine.capabilities.slots, max_queue=max_queue)
+        self._sharing = sharing
+        self._scheduler = Scheduler(
+            slots=engine.capabilities.slots,
+            max_queue=max_queue,
+            max_queue_of_tenant=sharing.waiting if sharing is not None else None,
+            shared=sharing is not None,
+        )
         self._work: dict[str, _Work] = {}
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -76,16 +94,22 @@ class Generations:
         lane: Lane,
         session: str | None = None,
         deadline_seconds: float | None = None,
+        tenant: str = "",
+        stream_id: str | None = None,
     ) -> Stream:
-        """Start or queue a generation. Raises :class:`SlipstreamError` ``busy`` when too many wait."""
+        """Start or queue a generation. ``stream_id``: where the client chose one, that nothing else has.
+
+        Raises :class:`SlipstreamError` ``busy`` when too many wait.
+        """
         now = self._clock()
-        # 128 random bits: whoever knows the id may cancel the stream.
-        stream = Stream(secrets.token_hex(16), max_tokens=params.max_tokens)
+        # 128 random bits: whoever of its owner knows the id may cancel the stream.
+        stream = Stream(stream_id or secrets.token_hex(16), max_tokens=params.max_tokens, tenant=tenant)
         deadline = None if deadline_seconds is None else now + deadline_seconds
-        superseded = self._scheduler.submit(Job(stream.id, lane, session, deadline))
+        superseded = self._scheduler.submit(Job(stream.id, lane, session, deadline, tenant))
+        plan = msgspec.structs.replace(plan, owner=tenant)
         self._work[stream.id] = _Work(stream, plan, params, now, lane)
-        for stream_id in superseded:
-            self.cancel(stream_id)
+        for pointless in superseded:
+            self.cancel(pointless)
         self._dispatch()
         return stream
 
@@ -101,6 +125,11 @@ class Generations:
             work.stream.finish(self._done(work, "cancelled"))
             self._stop(work)
         return True
+
+    def owner(self, stream_id: str) -> str | None:
+        """The tenant whose stream it is; None where no such stream waits or runs."""
+        work = self._work.get(stream_id)
+        return None if work is None else work.stream.tenant
 
     def position(self, stream_id: str) -> int | None:
         """How many wait before it; None once it runs. Raises ``KeyError`` where no such stream waits or runs."""
@@ -160,7 +189,18 @@ class Generations:
             work.task = asyncio.create_task(self._drain(work), name=f"generation {stream_id[:8]}")
             # Not a `finally` in the task: one that is cancelled before its first step never gets there.
             work.task.add_done_callback(functools.partial(self._released, stream_id))
+        self._tell_places()
         self._watch_deadlines(now)
+
+    def _tell_places(self) -> None:
+        """Each that waits learns its place when that has changed."""
+        if not 0 < self._scheduler.queued <= _MOST_TOLD:
+            return
+        for work in self._work.values():
+            if work.task is None and (place := self._scheduler.position(work.stream.id)) != work.place:
+                work.place = place
+                if place is not None:
+                    work.stream.append(QueuedData(position=place))
 
     def _watch_deadlines(self, now: float) -> None:
         if self._deadline is not None:
@@ -172,7 +212,9 @@ class Generations:
 
     def _released(self, stream_id: str, _task: asyncio.Task[None]) -> None:
         self.last_end = self._clock()
-        self._work.pop(stream_id, None)
+        work = self._work.pop(stream_id, None)
+        if work is not None and self._sharing is not None:
+            self._sharing.spend(work.stream.tenant, work.prefilled + work.generated)
         self._scheduler.finish(stream_id)
         self._dispatch()
 
@@ -207,6 +249,7 @@ class Generations:
     def _take(self, work: _Work, event: TokenEvent) -> bool:
         """Pass one engine event on. False: no more of them are wanted."""
         stream = work.stream
+        self._charge(work, event)
         if stream.closed:
             return False
         if event.progress is not None:
@@ -238,8 +281,19 @@ class Generations:
                 decode_ms=end.decode_ms,
             )
             stream.finish(done)
-            self._samples.add(work.lane, done, self._clock())
+            self._samples.add(work.lane, done, self._clock(), work.stream.tenant)
         return True
+
+    def _charge(self, work: _Work, event: TokenEvent) -> None:
+        """What it has cost so far, to whoever asked."""
+        if event.progress is not None:
+            work.prefilled = event.progress.processed - event.progress.reused
+        if event.text or event.token_id is not None:
+            work.generated += 1
+        if event.finish is not None:
+            work.generated = event.finish.generated_tokens
+        if self._scheduler.charge(work.stream.id, prefilled=work.prefilled, generated=work.generated):
+            self._dispatch()
 
     def _done(self, work: _Work, reason: str) -> DoneData:
         """An end that the engine did not report: the counts are what passed through here."""

@@ -2,10 +2,12 @@
 
 The socket is private, but a proxy or a mistake may put it within a browser's reach. A browser always names the page
 it acts for (``Origin``, ``Sec-Fetch-Site``) or a host that we are not, and cannot send JSON to a stranger unasked.
+Who asks is decided here too, before any route is looked for: what is not known to be open is closed.
 """
 
 import asyncio
 import logging
+import math
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -14,12 +16,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from copilot.errors import SlipstreamError
 from copilot.serve.api import MAX_BODY_BYTES
+from copilot.serve.callers import Caller
+from copilot.serve.doors import Door, Headers
 from copilot.serve.failures import describe_crash, error_data, internal_error
 
 log = logging.getLogger(__name__)
 
 OPENAI_PATHS = frozenset({"/v1/completions", "/v1/chat/completions", "/v1/models"})
-_HOSTS = frozenset({b"slipstream", b"localhost", b"127.0.0.1", b"[::1]"})
+OPEN_PATHS = frozenset({"/health/live"})
+"""What anyone may ask who reaches the port: is there a host?"""
+
+CALLER = "slipstream.caller"
+"""Key of a scope: the :class:`~copilot.serve.callers.Caller`. Open paths have none."""
+
 _BODY_SECONDS = 15.0
 _RETRY_AFTER_SECONDS = b"1"
 # What no second try makes right: the request is to blame, or its model; or a bug of ours. All else is a state of
@@ -39,11 +48,21 @@ _STATUS = {"cancelled": 409, "unknown_peer": 404, "internal": 500, **dict.fromke
 
 
 class RequestError(SlipstreamError):
-    """A request that cannot be served as it is. ``status`` is its HTTP status."""
+    """A request that cannot be served as it is. ``status`` is its HTTP status; ``retry_after``: seconds after which it
+    may be."""
 
-    def __init__(self, status: int, message: str, *, hint: str = "", code: str = "invalid_request") -> None:
-        super().__init__(message, hint=hint, code=code)
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        hint: str = "",
+        code: str = "invalid_request",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, code=code, retryable=retry_after is not None)
         self.status = status
+        self.retry_after = retry_after
 
 
 class ClientGoneError(Exception):
@@ -60,6 +79,10 @@ def error_response(error: SlipstreamError, path: str) -> Response:
     response = Response(content, status, media_type="application/json")
     if status == 503:
         response.headers["retry-after"] = _RETRY_AFTER_SECONDS.decode()
+    elif isinstance(error, RequestError) and error.retry_after is not None:
+        response.headers["retry-after"] = str(math.ceil(error.retry_after))
+    if status == 401:
+        response.headers["www-authenticate"] = "Bearer"
     if status in {408, 413}:
         # The rest of the body is still on its way and nobody will read it.
         response.headers["connection"] = "close"
@@ -77,23 +100,40 @@ def openai_error(error: SlipstreamError) -> dict[str, str | None]:
     }
 
 
-def check_head(scope: Scope) -> None:
-    """Raise :class:`RequestError` unless method and headers are those of a program that means us."""
-    headers: list[tuple[bytes, bytes]] = scope["headers"]
+def check_head(scope: Scope, door: Door) -> Caller | None:
+    """Who asks; None on an open path. Raises :class:`RequestError` unless method and headers are those of a program
+    that means us, and of someone whom ``door`` lets in."""
     found: dict[bytes, list[bytes]] = {}
-    for name, value in headers:
-        found.setdefault(name, []).append(value.strip().lower())
-    if b"origin" in found or any(value != b"none" for value in found.get(b"sec-fetch-site", [])):
+    for name, value in scope["headers"]:
+        found.setdefault(name, []).append(value.strip())
+    if b"origin" in found or any(value.lower() != b"none" for value in found.get(b"sec-fetch-site", [])):
         raise RequestError(403, "Requests from web pages are refused.", code="forbidden_origin")
     hosts = found.get(b"host", [])
-    if len(hosts) != 1 or _without_port(hosts[0]) not in _HOSTS:
+    if len(hosts) != 1 or _without_port(hosts[0].lower()) not in door.hosts:
         raise RequestError(
-            403, "The Host header names another host.", hint="Use http://localhost.", code="forbidden_host"
+            403,
+            "The Host header names another host.",
+            hint="Use http://localhost, or a name that the host was told of (`team.names`).",
+            code="forbidden_host",
         )
-    if scope["method"] != "POST":
-        return
+    caller = None
+    if scope["path"] not in OPEN_PATHS:
+        caller = door.caller(found)
+        if caller is None:
+            raise RequestError(
+                401,
+                "The token is missing, or it is not good (any more).",
+                hint="Whoever runs the host makes one with `slipstream users add`; `slipstream login` keeps it.",
+                code="unauthorized",
+            )
+    if scope["method"] == "POST":
+        _check_body(found)
+    return caller
+
+
+def _check_body(found: Headers) -> None:
     kinds = found.get(b"content-type", [])
-    if len(kinds) != 1 or kinds[0].partition(b";")[0].strip() != b"application/json":
+    if len(kinds) != 1 or kinds[0].lower().partition(b";")[0].strip() != b"application/json":
         raise RequestError(415, "The body must be JSON.", hint="Send `Content-Type: application/json`.")
     if any(not length.isdigit() or int(length) > MAX_BODY_BYTES for length in found.get(b"content-length", [])):
         raise _too_large()
@@ -130,10 +170,12 @@ async def read_body(receive: Receive) -> bytes:
 
 
 class Guard:
-    """ASGI: checks each request, hands its whole body on, and turns every exception into an answer."""
+    """ASGI: checks each request that comes in by ``door``, hands its whole body on, and turns every exception into an
+    answer."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, door: Door) -> None:
         self._app = app
+        self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -148,7 +190,7 @@ class Guard:
             await send(message)
 
         try:
-            check_head(scope)
+            scope[CALLER] = check_head(scope, self._door)
             if scope["method"] == "POST":
                 receive = _replay(await read_body(receive), receive)
             await self._app(scope, receive, noting)

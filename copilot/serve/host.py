@@ -1,4 +1,4 @@
-"""The process: one host a user, on a private Unix socket; it leaves when idle or told to."""
+"""The process: one host a user, on a private Unix socket and, for a team, on a port; it leaves when idle or told to."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -19,10 +19,13 @@ from copilot import paths
 from copilot.config.settings import Settings
 from copilot.serve import app
 from copilot.serve.claim import listening, only_one
+from copilot.serve.doors import LocalDoor
 from copilot.serve.failures import describe_crash
 from copilot.serve.generations import Generations
 from copilot.serve.keeper import Load
+from copilot.serve.ports import Port
 from copilot.serve.service import Choose, Service, draining_error
+from copilot.serve.sharing import Sharing
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ DRAIN_SECONDS = 5.0
 
 _LEAVE_SECONDS = 3.0
 _KEEP_ALIVE_SECONDS = 75
+_HANDSHAKE_SECONDS = 10.0
 _WRITE_BUFFER_BYTES = 64 * 1024
 
 
@@ -44,11 +48,14 @@ class Host:
         *,
         choose: Choose | None = None,
         chat: Load | None = None,
+        sharing: Sharing | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._leave = asyncio.Event()
         self._server = ServerState()
-        self.service = Service(settings, load, on_shutdown=self.stop, choose=choose, chat=chat, clock=clock)
+        self.service = Service(
+            settings, load, on_shutdown=self.stop, choose=choose, chat=chat, sharing=sharing, clock=clock
+        )
 
     @property
     def connections(self) -> int:
@@ -60,15 +67,29 @@ class Host:
         self.service.draining = True
         self._leave.set()
 
-    async def run(self, listener: socket.socket) -> None:
-        """Serve on ``listener``, which is listening, until told to leave.
+    async def run(self, listener: socket.socket, *ports: Port) -> None:
+        """Serve on ``listener``, the private socket, and on ``ports``, all of which listen, until told to leave.
 
         Then: new requests get ``server_draining``, what waits ends with it at once and what runs after
         ``DRAIN_SECONDS``, and every stream's reader gets its end before the connection closes.
         """
-        state = self._server
+        servers = [await self._listen(port) for port in (Port(listener, LocalDoor()), *ports)]
+        self.service.keeper.start()
+        watch = asyncio.create_task(self.service.watch(), name="watch models")
+        try:
+            await self._until_leaving()
+            await self._drain()
+        finally:
+            self.service.draining = True
+            for server in servers:
+                server.close()
+            await _close_connections(self._server)
+            watch.cancel()
+            await self.service.close()
+
+    async def _listen(self, port: Port) -> asyncio.Server:
         config = uvicorn.Config(
-            app.build(self.service),
+            app.build(self.service, port.door),
             http=H11Protocol,
             ws="none",
             lifespan="off",
@@ -80,18 +101,12 @@ class Host:
         )
         config.load()
         # uvicorn's own Server wakes ten times a second and takes over the signals; its protocol is all we need.
-        server = await asyncio.get_running_loop().create_server(lambda: _Connection(config, state), sock=listener)
-        self.service.keeper.start()
-        watch = asyncio.create_task(self.service.watch(), name="watch models")
-        try:
-            await self._until_leaving()
-            await self._drain()
-        finally:
-            self.service.draining = True
-            server.close()
-            await _close_connections(state)
-            watch.cancel()
-            await self.service.close()
+        return await asyncio.get_running_loop().create_server(
+            lambda: _Connection(config, self._server),
+            sock=port.listener,
+            ssl=port.tls,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS if port.tls is not None else None,
+        )
 
     async def _until_leaving(self) -> None:
         while True:
@@ -161,17 +176,21 @@ def serve(
     choose: Choose | None = None,
     chat: Load | None = None,
     wait_seconds: float = 0.0,
+    ports: Sequence[Port] = (),
 ) -> bool:
     """Be the host until it is time to leave. False: another process is, or was still leaving after ``wait_seconds``."""
     with only_one(wait_seconds) as first:
         if first:
-            asyncio.run(_serve(settings, load, choose, chat))
+            asyncio.run(_serve(settings, load, choose, chat, ports))
             log.info("left")
         return first
 
 
-async def _serve(settings: Settings, load: Load, choose: Choose | None, chat: Load | None) -> None:
-    host = Host(settings, load, choose=choose, chat=chat)
+async def _serve(
+    settings: Settings, load: Load, choose: Choose | None, chat: Load | None, ports: Sequence[Port]
+) -> None:
+    sharing = Sharing(settings.team, paths.use_file()) if ports else None
+    host = Host(settings, load, choose=choose, chat=chat, sharing=sharing)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_stray)
     # Before the socket is there: whoever can connect may also ask us to stop.
@@ -181,7 +200,14 @@ async def _serve(settings: Settings, load: Load, choose: Choose | None, chat: Lo
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with listening(paths.host_socket()) as listener:
         log.info("serving on %s, process %d", paths.host_socket(), os.getpid())
-        await host.run(listener)
+        for port in ports:
+            log.info("serving on %s, %s", *_said(port))
+        await host.run(listener, *ports)
+
+
+def _said(port: Port) -> tuple[str, str]:
+    host, number = port.listener.getsockname()[:2]
+    return f"{host} port {number}", "with TLS" if port.tls is not None else "in clear text"
 
 
 def _log_stray(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:

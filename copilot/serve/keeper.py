@@ -19,6 +19,7 @@ from copilot.serve.api import ErrorData, HostState
 from copilot.serve.failures import describe_crash, error_data, internal_error
 from copilot.serve.generations import Generations
 from copilot.serve.samples import Samples
+from copilot.serve.sharing import Sharing
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class Keeper:
         max_queue: int,
         clock: Callable[[], float] = time.monotonic,
         samples: Samples | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
         self.state = HostState.STARTING
         self.detail = ""
@@ -84,6 +86,7 @@ class Keeper:
         self._load = load
         self._changing = asyncio.Lock()
         self._max_queue = max_queue
+        self._sharing = sharing
         self._clock = clock
         self._failure: SlipstreamError | None = None
         self._failures = 0
@@ -198,7 +201,13 @@ class Keeper:
         self._renewals += 1
 
     def _have(self, loaded: Loaded) -> None:
-        generations = Generations(loaded.engine, max_queue=self._max_queue, clock=self._clock, samples=self.samples)
+        generations = Generations(
+            loaded.engine,
+            max_queue=self._max_queue,
+            clock=self._clock,
+            samples=self.samples,
+            sharing=self._sharing,
+        )
         self._ready = Ready(loaded, generations)
         self.state, self._renew_at = HostState.READY, 0.0
         self._report("")

@@ -1,4 +1,5 @@
-"""Editors and windows of one user, who find each other here. The host carries their letters and reads none.
+"""Editors and windows of one user, who find each other here. The host carries their letters and reads none; of a shared
+host each user sees their own only.
 
 Each peer is a connection that stays open. What it is sent waits in a bounded queue: one that stops reading loses its
 connection, not a letter out of the middle.
@@ -20,10 +21,11 @@ Post = PeersData | LetterData
 
 
 class Mailbox:
-    """What waits for one peer, in order."""
+    """What waits for one peer, in order. ``tenant``: whose it is."""
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: Peer, tenant: str) -> None:
         self.peer = peer
+        self.tenant = tenant
         self.closed = False
         self._waiting: deque[Post] = deque()
         self._bytes = 0
@@ -67,27 +69,29 @@ class Relay:
         self._boxes: dict[str, Mailbox] = {}
         self._closed = False
 
-    def join(self, body: PeerBody) -> Mailbox:
+    def join(self, body: PeerBody, tenant: str = "") -> Mailbox:
         """Raises :class:`SlipstreamError` ``busy`` where there are too many."""
-        if self._closed or len(self._boxes) >= MOST_PEERS:
+        if self._closed or len(self._of(tenant)) >= MOST_PEERS:
             raise SlipstreamError(
                 "Too many editors and windows are connected.", hint="Close some.", code="busy", retryable=True
             )
         peer = Peer(id=secrets.token_hex(16), role=body.role, name=body.name, workspace=body.workspace)
-        box = Mailbox(peer)
+        box = Mailbox(peer, tenant)
         self._boxes[peer.id] = box
-        self._tell_all()
+        self._tell(tenant)
         return box
 
     def leave(self, box: Mailbox) -> None:
         box.close()
         if self._boxes.pop(box.peer.id, None) is not None:
-            self._tell_all()
+            self._tell(box.tenant)
 
-    def send(self, sender: str, to: str, body: msgspec.Raw) -> None:
-        """Raises :class:`SlipstreamError` ``unknown_peer`` where one of the two is not here (any more)."""
-        box = self._boxes.get(to)
-        if box is None or box.closed or sender not in self._boxes:
+    def send(self, tenant: str, sender: str, to: str, body: msgspec.Raw) -> None:
+        """Raises :class:`SlipstreamError` ``unknown_peer`` where one of the two is not here (any more), or is not the
+        tenant's."""
+        theirs = {box.peer.id: box for box in self._of(tenant)}
+        box = theirs.get(to)
+        if box is None or box.closed or sender not in theirs:
             raise SlipstreamError("This editor or window is not connected (any more).", code="unknown_peer")
         box.put(LetterData(sender=sender, body=body))
 
@@ -97,7 +101,11 @@ class Relay:
         for box in self._boxes.values():
             box.close()
 
-    def _tell_all(self) -> None:
-        peers = tuple(box.peer for box in self._boxes.values())
-        for box in self._boxes.values():
+    def _of(self, tenant: str) -> list[Mailbox]:
+        return [box for box in self._boxes.values() if box.tenant == tenant]
+
+    def _tell(self, tenant: str) -> None:
+        boxes = self._of(tenant)
+        peers = tuple(box.peer for box in boxes)
+        for box in boxes:
             box.put(PeersData(you=box.peer.id, peers=peers))

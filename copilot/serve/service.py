@@ -14,6 +14,8 @@ from copilot.serve.failures import error_data
 from copilot.serve.keeper import Keeper, Load, Loaded, Ready
 from copilot.serve.memory import resident_bytes
 from copilot.serve.relay import Relay
+from copilot.serve.sharing import Sharing
+from copilot.serve.shelf import Shelf
 
 Choose = Callable[[str], Load]
 """What loads the model of this id. Raises :class:`SlipstreamError` for one that is not known."""
@@ -42,7 +44,7 @@ class Service:
     """The host without its transport. ``on_shutdown`` is called when a client asks it to leave.
 
     ``choose``: None where only the one model can be loaded. ``chat`` loads a model for chat beside the other; None
-    where one does both.
+    where one does both. ``sharing``: what several users may ask; None for a host of one.
     """
 
     def __init__(
@@ -53,20 +55,25 @@ class Service:
         on_shutdown: Callable[[], None],
         choose: Choose | None = None,
         chat: Load | None = None,
+        sharing: Sharing | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
+        self.sharing = sharing
         self.on_shutdown = on_shutdown
         self.draining = False
         self.chosen: str | None = None
         """The model that someone chose while the host ran."""
         self.relay = Relay()
+        self.shelf = Shelf()
         self._choose = choose
-        self.keeper = Keeper(load, max_queue=settings.host.max_queue, clock=clock)
+        self.keeper = Keeper(load, max_queue=settings.host.max_queue, clock=clock, sharing=sharing)
         self.chat_keeper: Keeper | None = None
         if chat is not None:
             samples = self.keeper.samples
-            self.chat_keeper = Keeper(chat, max_queue=settings.host.max_queue, clock=clock, samples=samples)
+            self.chat_keeper = Keeper(
+                chat, max_queue=settings.host.max_queue, clock=clock, samples=samples, sharing=sharing
+            )
         self.clock = clock
         self._started = clock()
         self._last_question = clock()
@@ -99,9 +106,19 @@ class Service:
         """That, and what was replaced but still has streams to end."""
         return [ready for keeper in self.keepers for ready in keeper.held]
 
-    def holding(self, stream_id: str) -> Ready | None:
-        """Where the stream waits or runs."""
-        return next((ready for keeper in self.keepers if (ready := keeper.holding(stream_id)) is not None), None)
+    def holding(self, stream_id: str, tenant: str) -> Ready | None:
+        """Where a stream of ``tenant`` waits or runs."""
+        found = (ready for keeper in self.keepers if (ready := keeper.holding(stream_id)) is not None)
+        return next((ready for ready in found if ready.generations.owner(stream_id) == tenant), None)
+
+    def admit(self, tenant: str) -> None:
+        """Count a request for text. Raises :class:`RequestError` for someone who asks too much."""
+        if self.sharing is not None:
+            self.sharing.admit(tenant)
+
+    def is_known(self, stream_id: str) -> bool:
+        """Whether there is, or was a short time ago, a stream of this id, whosever it is."""
+        return self.shelf.knows(stream_id) or any(keeper.holding(stream_id) is not None for keeper in self.keepers)
 
     def idle_seconds(self) -> float:
         """Seconds without work; loading is work."""
@@ -191,6 +208,9 @@ class Service:
 
     async def close(self) -> None:
         """End every engine."""
+        self.shelf.close()
+        if self.sharing is not None:
+            self.sharing.save()
         for keeper in self.keepers:
             await keeper.close()
 
@@ -254,6 +274,7 @@ class Service:
             layouts=tuple(loaded.family.layouts) if loaded else (),
             order={**loaded.family.order, **loaded.order} if loaded else {},
             chosen=self.chosen is not None,
+            shared=self.sharing is not None,
             memory_bytes=resident_bytes(),
             gpu_bytes=sum(each.loaded.engine.capabilities.gpu_bytes for each in self.held),
             prefill_tokens_per_second=engine.capabilities.prefill_tokens_per_second if engine else 0.0,

@@ -6,12 +6,22 @@ is always one line.
 
 import msgspec
 
-from copilot.serve.api import DoneData, ErrorData, LetterData, PeersData, ProgressData, StartData, TokenData
+from copilot.serve.api import (
+    DoneData,
+    ErrorData,
+    LetterData,
+    PeersData,
+    ProgressData,
+    QueuedData,
+    StartData,
+    TokenData,
+)
 from copilot.serve.streams import Event
 
 HEARTBEAT = b": still here\n\n"
 
 _NAMES: dict[type, bytes] = {
+    QueuedData: b"queued",
     StartData: b"start",
     ProgressData: b"progress",
     TokenData: b"token",

@@ -51,10 +51,11 @@ def run(args: argparse.Namespace) -> int:
         return 0
     from copilot import paths
     from copilot.client.host import HostClient
+    from copilot.client.login import current
     from copilot_desktop.window import Window
 
-    options = as_options(args.config_file, args.overrides)
-    window = Window(settings, paths.history_file(), lambda: HostClient(host_options=options))
+    options, login = as_options(args.config_file, args.overrides), current()
+    window = Window(settings, paths.history_file(), lambda: HostClient(host_options=options, login=login))
     if folder is not None:
         window.use_folder(str(folder))
     # Python looks after signals whenever one of the window's timers fires.

@@ -19,7 +19,8 @@ import msgspec
 from copilot.chat.exchange import FromEditor, FromWindow
 from copilot.chat.question import Turn
 from copilot.chat.thread import Figures
-from copilot.client.host import ChatPiece, HostClient
+from copilot.client.answers import ChatPiece
+from copilot.client.host import HostClient
 from copilot.errors import SlipstreamError
 from copilot.serve.api import HostState, HostStatus, PeerBody, PeerRole, PeersData
 from copilot_desktop.events import AnswerOver, Came, Event, HostSeen, LetterCame, PeersSeen, Progress, Text, Waiting

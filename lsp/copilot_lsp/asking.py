@@ -13,7 +13,8 @@ from copilot_lsp.host import HostLink
 if TYPE_CHECKING:
     from copilot.chat.masking import Masking
     from copilot.chat.question import Question, Turn
-    from copilot.client.host import ChatPiece, HostClient
+    from copilot.client.answers import ChatPiece
+    from copilot.client.host import HostClient
 
 _UNKNOWN_CONTEXT = 4096
 _RESERVE = 128

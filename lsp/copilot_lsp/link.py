@@ -5,10 +5,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING
 
 from copilot.client.stats import StreamStats
-from copilot.completion.completer import InfillEvent
 from copilot.completion.framing import ModelFacts
 from copilot.errors import SlipstreamError
-from copilot.serve.api import InfillBody, Lane
+from copilot.serve.api import InfillBody, InfillEvent, Lane
 from copilot_lsp.host import HostLink
 from copilot_lsp.status import StatusBoard
 

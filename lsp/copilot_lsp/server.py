@@ -294,7 +294,7 @@ class Server(LanguageServer):
     def _host_is_ready(self, status: HostStatus) -> None:
         """Say once for each host that it answers with another model than the settings name."""
         wanted = self.wanted_model
-        if status.chosen or status.model in {None, wanted} or status.pid == self._other_model_told:
+        if status.chosen or status.shared or status.model in {None, wanted} or status.pid == self._other_model_told:
             return
         self._other_model_told = status.pid
         self.show(
@@ -321,8 +321,11 @@ class Server(LanguageServer):
 
     def _connect(self) -> Any:
         from copilot.client.host import HostClient
+        from copilot.client.login import current
 
-        return HostClient(socket=self._host_socket, host_options=self._host_options, spawn=self._host_socket is None)
+        if self._host_socket is not None:
+            return HostClient(socket=self._host_socket, spawn=False)
+        return HostClient(host_options=self._host_options, login=current())
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

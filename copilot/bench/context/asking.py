@@ -5,14 +5,13 @@ from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
 from copilot.bench.context.places import Place
-from copilot.client.host import InfillEvent
 from copilot.completion.framing import ModelFacts
 from copilot.config.settings import CompletionSettings
 from copilot.context.frame import frame_at, request_in
 from copilot.context.request import InfillRequest, Snippet, caret_place
 from copilot.errors import SlipstreamError
 from copilot.index.parsed import language_at
-from copilot.serve.api import DoneData, ErrorData, InfillBody, TokenData
+from copilot.serve.api import DoneData, ErrorData, InfillBody, InfillEvent, TokenData
 from copilot.text.document import Document
 from copilot.text.spot import Spot
 

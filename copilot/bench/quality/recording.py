@@ -14,9 +14,8 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from copilot.client.host import InfillEvent
 from copilot.errors import SlipstreamError
-from copilot.serve.api import DoneData, InfillBody, StartData, TokenData
+from copilot.serve.api import DoneData, InfillBody, InfillEvent, StartData, TokenData
 
 
 class Host(Protocol):

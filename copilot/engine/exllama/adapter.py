@@ -49,20 +49,22 @@ class PagedBackend:
         room = len(ids) + max_tokens + self._draft_tokens
         # A page is in use as a whole; but never so many that it could not be had at all.
         most = self._slots.patient_tokens if patient else self.loaded.context_length
-        slot = self._slots.acquire(ids, min(-(-room // PAGE) * PAGE, most), cancelled, patient=patient)
-        if slot is None:
+        room = min(-(-room // PAGE) * PAGE, most)
+        place = self._slots.acquire(ids, room, cancelled, patient=patient, owner=plan.owner)
+        if place is None:
             return Finish(reason=FinishReason.CANCELLED, prompt_tokens=len(ids), reused_tokens=0, generated_tokens=0)
         controls = [self._vocabulary.tokenizer.control(spelling) for spelling in self._spelled(plan.controls)]
         stops = (*plan.stop, *params.stop)
         limit = min(max_tokens, params.max_tokens)
-        job = Job(ids, limit, params, self._vocabulary.ends | frozenset(controls), lambda: run.ended or cancelled())
+        ends = self._vocabulary.ends | frozenset(controls)
+        job = Job(ids, limit, params, ends, lambda: run.ended or cancelled(), owner=plan.owner)
         run = _Run(id, job, stops, self._vocabulary, emit)
         try:
             self._loop.submit(job)
             return run.follow()
         finally:
             run.ended = True
-            self._slots.release(slot, run.processed)
+            self._slots.release(place.slot, run.processed)
 
     def wake(self) -> None:
         """See :class:`copilot.engine.backend.Backend`."""

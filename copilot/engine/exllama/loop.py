@@ -52,7 +52,7 @@ class Step(msgspec.Struct, kw_only=True):
 
 class Job:
     """One generation as the loop knows it. ``max_tokens`` 0: only the prompt counts, and one token is made in vain.
-    ``handle`` is the library's own job."""
+    ``handle`` is the library's own job, ``owner`` whose prompt it is."""
 
     def __init__(
         self,
@@ -61,8 +61,11 @@ class Job:
         params: SamplingParams,
         stop_tokens: frozenset[int],
         cancelled: Callable[[], bool],
+        *,
+        owner: str = "",
     ) -> None:
         self.ids = ids
+        self.owner = owner
         self.max_tokens = max_tokens
         self.params = params
         self.stop_tokens = stop_tokens

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from copilot import paths
-from copilot.client.host import HostClient, HostError
+from copilot.client.failures import HostError
+from copilot.client.host import HostClient
 from copilot.errors import SlipstreamError
 from copilot.serve.api import DoneData, HostState, HostStatus, InfillBody, StartData, TokenData
 from copilot.serve.claim import answers, holder

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from copilot.client.http import ConnectionLostError, Loss, UnixHttp
+from copilot.client.dial import ConnectionLostError, Loss, unix
+from copilot.client.http import Http
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
 
@@ -28,7 +29,7 @@ async def test_a_host_with_too_many_waiting_at_its_door_is_waited_for(home: Path
                 other.connect(str(address))
                 waiting += 1
 
-        http = UnixHttp(address, silence_seconds=30)
+        http = Http(unix(address), silence_seconds=30)
 
         async def ask() -> bytes:
             async with http.request("GET", "/", None) as response:
@@ -48,6 +49,6 @@ async def test_a_host_with_too_many_waiting_at_its_door_is_waited_for(home: Path
 
 async def test_where_nobody_listens_it_is_refused_at_once(home: Path) -> None:
     with pytest.raises(ConnectionLostError) as raised:
-        async with UnixHttp(home / "nobody.sock", silence_seconds=30).request("GET", "/", None):
+        async with Http(unix(home / "nobody.sock"), silence_seconds=30).request("GET", "/", None):
             pass
     assert raised.value.loss is Loss.REFUSED

@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from copilot.completion.brackets import Reading, read, reading_at_caret, strays
@@ -212,6 +212,7 @@ def test_chunking_changes_nothing(
 
 @settings(max_examples=400)
 @given(_text, _text, _language, _text)
+@example("(", ")]", None, "[")
 def test_what_every_suggestion_is(prefix: str, suffix: str, language: str | None, raw: str) -> None:
     trimmer = Trimmer(prefix, suffix, language)
     shown = trimmed(trimmer, raw)

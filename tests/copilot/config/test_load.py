@@ -72,6 +72,9 @@ OTHER_VALUES_BY_NAME = {
     "engine.gpu_batch_tokens": 1024,
     "engine.cache_type": "q6",
     "completion.candidates": 4,
+    "audit.content": "redacted",
+    "audit.required": True,
+    "audit.keep_bytes": 2_000_000,
 }
 
 

@@ -70,6 +70,29 @@ class PagedContract:
         cost, _ = await prefilled(engine, plan(prompt + "abc"))
         assert cost <= 6
 
+    async def test_what_one_owner_asked_is_computed_anew_for_another(self, engine: Engine) -> None:
+        """Whole pages, part of the first one, part of a later one; while the other's runs too."""
+        for number, lines in ((21, 25), (22, 4)):
+            asked = plan(code(number, lines))
+            answers: dict[str, str] = {}
+            for owner in ("ada", "ada", "bob", "bob", "ada", ""):
+                events = await collect(
+                    engine, msgspec.structs.replace(asked, owner=owner), SamplingParams(max_tokens=6)
+                )
+                done = finish(events)
+                new = done.prompt_tokens - done.reused_tokens
+                # The two prompts begin with the same few tokens, of which an owner's own are found.
+                assert new <= 2 if owner in answers else done.reused_tokens <= 8, (owner, lines, new)
+                answers[owner] = text(events)
+            assert len(set(answers.values())) == 1
+        prompt = code(24, 25)
+        running = engine.generate(msgspec.structs.replace(plan(prompt), owner="ada"), SamplingParams(max_tokens=100))
+        while not (await anext(running)).text:
+            pass
+        cost, whole = await prefilled(engine, msgspec.structs.replace(plan(prompt + "x"), owner="bob"))
+        await running.aclose()
+        assert cost >= whole - 8
+
     async def test_a_window_that_moved_is_computed_anew(self, engine: Engine) -> None:
         """Why the planner lets its window stand still: nothing of a prompt with another beginning is found."""
         prompt = code(7, 30)

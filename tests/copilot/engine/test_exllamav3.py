@@ -88,6 +88,13 @@ def test_the_results_have_the_form_that_is_read() -> None:
         assert f'"{field}"' in job
     assert '"stage": "error"' in generator
     assert "self.cached_pages" in job
+    # What copilot.engine.exllama.owners relies on.
+    table = (root / "generator" / "pagetable.py").read_text()
+    for text in (job, table):
+        assert "tensor_hash_checksum(page_ids, " in text
+    assert "prev_hash = None if p0 == 0 else" in job
+    assert "for page in self.pagetable.all_pages:" in job
+    assert job.count("all_pages") == 1
     assert "self.cached_tokens" in job
 
 
@@ -107,6 +114,7 @@ class Generator:
     def __init__(self, **given: Any) -> None:
         self.given = given
         self.tokenizer = given["tokenizer"]
+        self.pagetable = SimpleNamespace(all_pages=[])
         self.jobs: list[Any] = []
         self.enqueued: list[Any] = []
         self.cancelled: list[Any] = []
@@ -178,6 +186,11 @@ class Job:
         self.length = given["input_ids"].shape[-1]
         self.at = 0
         self.cached_pages = self.cached_tokens = 0
+        self.sequences: list[Any] = []
+
+    def prepare_for_queue(self) -> None: ...
+    def prefill(self) -> None: ...
+    def receive_sample(self) -> None: ...
 
 
 class Model:
@@ -221,6 +234,9 @@ def library(monkeypatch: pytest.MonkeyPatch, tiny_folder: Path) -> Iterator[type
     )
     monkeypatch.setitem(sys.modules, "exllamav3", module)
     monkeypatch.setitem(sys.modules, "exllamav3.cache", SimpleNamespace(CacheLayer_quant="quantised"))
+    for name in ("job", "pagetable"):
+        hashing = SimpleNamespace(tensor_hash_checksum=lambda _tensor, before: before)
+        monkeypatch.setitem(sys.modules, f"exllamav3.generator.{name}", hashing)
     cpu_exllamav2._pretend_cuda()
     from copilot.engine.exllama.vocabulary import Vocabulary
 

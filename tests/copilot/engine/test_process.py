@@ -395,6 +395,23 @@ async def test_fill_in_the_middle(coder: WorkerEngine) -> None:
 
 
 @pytest.mark.model
+async def test_what_one_owner_asked_is_computed_anew_for_another(engine: WorkerEngine) -> None:
+    """Else the time to the first token tells one what the other's prompt was; and what was computed wrongly for one
+    would be shown to the other."""
+    prompt = plan(CODE * 8)
+    answers = {}
+    for owner in ("ada", "ada", "bob", "bob", "ada", "cy", "", "dee", "eve"):
+        events = await collect(engine, msgspec.structs.replace(prompt, owner=owner), SamplingParams(max_tokens=8))
+        done = finish(events)
+        whole = done.prompt_tokens - 1
+        # With four slots ada's is overwritten after four others at the earliest.
+        assert (done.reused_tokens >= whole) if owner in answers else (done.reused_tokens == 0), owner
+        answers[owner] = text(events)
+    assert len(set(answers.values())) == 1
+    assert answers["ada"]
+
+
+@pytest.mark.model
 @pytest.mark.parametrize("layout", ["psm", "spm", "prefix"])
 async def test_with_a_frozen_prefix_a_key_is_computed_alone(coder: WorkerEngine, layout: str) -> None:
     from copilot_models import families

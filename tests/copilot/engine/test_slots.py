@@ -1,16 +1,23 @@
 """Which slot a prompt gets, and who waits for whom."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from copilot.engine.slots import Slots
 
 GUARD = 30.0
 
 
+def acquire(
+    slots: Slots, ids: Sequence[int], tokens: int, cancelled: Callable[[], bool], *, patient: bool = False
+) -> int | None:
+    place = slots.acquire(ids, tokens, cancelled, patient=patient)
+    return None if place is None else place.slot
+
+
 def use(slots: Slots, ids: Sequence[int], tokens: int = 10) -> int:
     """Run a generation to its end."""
-    number = slots.acquire(ids, tokens, lambda: False)
+    number = acquire(slots, ids, tokens, lambda: False)
     assert number is not None
     slots.release(number, len(ids))
     return number
@@ -45,19 +52,19 @@ def test_the_one_unused_for_longest_is_overwritten() -> None:
 
 def test_a_completion_leaves_a_conversation_its_cache() -> None:
     slots = Slots(4, 1000)
-    conversation = slots.acquire([9, 9, 9, 9], 10, lambda: False, patient=True)
+    conversation = acquire(slots, [9, 9, 9, 9], 10, lambda: False, patient=True)
     assert conversation is not None
     slots.release(conversation, 4)
     for document in range(10):
         assert use(slots, [document, 1, 2, 3]) != conversation
     # Another conversation takes the place of what was unused for longest, as ever.
-    assert slots.acquire([8, 8, 8], 10, lambda: False, patient=True) == conversation
+    assert acquire(slots, [8, 8, 8], 10, lambda: False, patient=True) == conversation
 
 
 def test_with_few_slots_completions_come_before_conversations() -> None:
     slots = Slots(2, 1000)
     for number in range(2):
-        held = slots.acquire([9, number], 10, lambda: False, patient=True)
+        held = acquire(slots, [9, number], 10, lambda: False, patient=True)
         assert held is not None
         slots.release(held, 2)
     first, second = use(slots, [1, 1, 1]), use(slots, [2, 2, 2])
@@ -76,7 +83,7 @@ def test_two_orders_of_a_prompt_and_what_is_computed_ahead_stay_warm() -> None:
 
 def test_what_was_not_processed_does_not_count() -> None:
     slots = Slots(2, 1000)
-    number = slots.acquire([1, 2, 3, 4, 5, 6], 10, lambda: False)
+    number = acquire(slots, [1, 2, 3, 4, 5, 6], 10, lambda: False)
     assert number is not None
     slots.release(number, 2)
     assert slots.recent() == [[1, 2]]
@@ -84,10 +91,10 @@ def test_what_was_not_processed_does_not_count() -> None:
 
 def test_who_does_not_fit_waits_and_who_fits_passes() -> None:
     slots = Slots(3, 100)
-    first = slots.acquire([1], 80, lambda: False)
+    first = acquire(slots, [1], 80, lambda: False)
     assert first is not None
     got: list[int | None] = []
-    waiting = threading.Thread(target=lambda: got.append(slots.acquire([2], 30, lambda: False)))
+    waiting = threading.Thread(target=lambda: got.append(acquire(slots, [2], 30, lambda: False)))
     waiting.start()
     use(slots, [3], 20)
     assert not got
@@ -100,10 +107,10 @@ def test_who_does_not_fit_waits_and_who_fits_passes() -> None:
 
 def test_all_slots_taken_is_waited_for_and_a_cancel_ends_the_wait() -> None:
     slots = Slots(1, 100)
-    assert slots.acquire([1], 10, lambda: False) == 0
+    assert acquire(slots, [1], 10, lambda: False) == 0
     cancelled = threading.Event()
     got: list[int | None] = []
-    waiting = threading.Thread(target=lambda: got.append(slots.acquire([2], 10, cancelled.is_set)))
+    waiting = threading.Thread(target=lambda: got.append(acquire(slots, [2], 10, cancelled.is_set)))
     waiting.start()
     cancelled.set()
     slots.wake()
@@ -115,13 +122,13 @@ def test_all_slots_taken_is_waited_for_and_a_cancel_ends_the_wait() -> None:
 def test_long_answers_leave_room_for_completions() -> None:
     slots = Slots(4, 8192)
     assert (slots.inline_reserve, slots.patient_tokens) == (2048, 6144)
-    first = slots.acquire([1], 4000, lambda: False, patient=True)
-    second = slots.acquire([2], 2144, lambda: False, patient=True)
+    first = acquire(slots, [1], 4000, lambda: False, patient=True)
+    second = acquire(slots, [2], 2144, lambda: False, patient=True)
     assert first is not None
     assert second is not None
     # There are cells and a slot, but not for another of these.
     got: list[int | None] = []
-    waiting = threading.Thread(target=lambda: got.append(slots.acquire([3], 1, lambda: False, patient=True)))
+    waiting = threading.Thread(target=lambda: got.append(acquire(slots, [3], 1, lambda: False, patient=True)))
     waiting.start()
     use(slots, [4], 2047)
     assert not got
@@ -136,7 +143,7 @@ def test_cells_of_long_answers_are_counted_back() -> None:
     slots = Slots(2, 1000)
     assert slots.patient_tokens == 500
     for _ in range(3):
-        number = slots.acquire([1], 500, lambda: False, patient=True)
+        number = acquire(slots, [1], 500, lambda: False, patient=True)
         assert number is not None
         slots.release(number, 1)
         use(slots, [2], 1000)
@@ -144,10 +151,30 @@ def test_cells_of_long_answers_are_counted_back() -> None:
 
 def test_a_completion_does_not_count_as_a_long_answer() -> None:
     slots = Slots(3, 1000)
-    assert slots.acquire([1], 500, lambda: False) is not None
-    assert slots.acquire([2], 500, lambda: False, patient=True) is not None
+    assert acquire(slots, [1], 500, lambda: False) is not None
+    assert acquire(slots, [2], 500, lambda: False, patient=True) is not None
 
 
 def test_with_one_slot_nothing_is_kept_back() -> None:
     slots = Slots(1, 1000)
     assert (slots.inline_reserve, slots.patient_tokens) == (0, 1000)
+
+
+def owned(slots: Slots, ids: Sequence[int], owner: str) -> tuple[int, bool]:
+    place = slots.acquire(ids, 10, lambda: False, owner=owner)
+    assert place is not None
+    slots.release(place.slot, len(ids))
+    return place
+
+
+def test_what_one_owner_left_is_of_no_use_to_another() -> None:
+    slots = Slots(2, 1000)
+    first, _ = owned(slots, [1, 2, 3, 4], "ada")
+    other, reuses = owned(slots, [1, 2, 3, 4], "bob")
+    assert (other != first, reuses) == (True, False)
+    assert owned(slots, [1, 2, 3, 4, 5], "ada") == (first, True)
+    # The one unused for longest, whosever it is; then it holds nothing of the other's.
+    assert owned(slots, [1, 2, 3, 4], "cy") == (other, False)
+    assert owned(slots, [1, 2, 3, 4, 5, 6], "cy") == (other, True)
+    assert slots.recent("cy") == [[1, 2, 3, 4, 5, 6]]
+    assert slots.recent("bob") == []

@@ -7,7 +7,8 @@ import pytest
 from copilot_models import families
 
 from copilot import paths
-from copilot.client.host import HostClient, HostError
+from copilot.client.failures import HostError
+from copilot.client.host import HostClient
 from copilot.context.request import Snippet
 from copilot.errors import SlipstreamError
 from copilot.serve.api import HostState, InfillBody, Lane

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from copilot import paths
-from copilot.client.host import HostClient, HostError
+from copilot.client.failures import HostError
+from copilot.client.host import HostClient
 from copilot.errors import SlipstreamError
 from copilot.serve import delivery
 from copilot.serve import host as host_module
-from copilot.serve.api import DoneData, HostState, InfillBody, TokenData
+from copilot.serve.api import DoneData, HostState, InfillBody, QueuedData, TokenData
 from copilot.serve.claim import answers, holder, listening, only_one
 from copilot.serve.service import Service
 from tests.fakes import ScriptedEngine
@@ -137,6 +138,7 @@ async def test_what_waits_need_not_wait_for_the_end() -> None:
     engine = ScriptedEngine(slots=1, hold=hold)
     async with running(engine) as host, host.client.infill(LONG) as runs, host.client.infill(LONG) as waits:
         await anext(runs)
+        assert await anext(waits) == QueuedData(position=0)
         host.host.stop()
         with pytest.raises(HostError) as caught:
             await anext(waits)

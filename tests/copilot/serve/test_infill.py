@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from copilot import paths
-from copilot.client.host import HostError
+from copilot.client.failures import HostError
 from copilot.client.sse import SseParser
 from copilot.engine.protocol import Layout
 from copilot.serve import delivery

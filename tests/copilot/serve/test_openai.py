@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from copilot.client.host import HostClient, HostError
+from copilot.client.failures import HostError
+from copilot.client.host import HostClient
 from copilot.client.sse import SseEvent, SseParser
 from copilot.engine.protocol import Layout
 from copilot.serve.api import HostState

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from copilot.client.host import HostClient, HostError
+from copilot.client.failures import HostError
+from copilot.client.host import HostClient
 from copilot.serve.api import DoneData, HostState, InfillBody, ProgressData, TokenData
 from copilot.serve.claim import holder
 from tests.conftest import TINY_MODEL

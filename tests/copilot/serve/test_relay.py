@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator
 import msgspec
 import pytest
 
-from copilot.client.host import HostClient, HostError
+from copilot.client.failures import HostError
+from copilot.client.host import HostClient
 from copilot.serve import relay
 from copilot.serve.api import LetterData, PeerBody, PeerRole, PeersData
 from copilot.serve.relay import Relay
@@ -102,7 +103,7 @@ async def test_someone_who_stops_reading_loses_the_connection_and_nobody_else_do
     board = Relay()
     slow, other = board.join(WINDOW), board.join(EDITOR)
     for _ in range(20):
-        board.send(other.peer.id, slow.peer.id, msgspec.Raw(b'"%s"' % (b"x" * 100)))
+        board.send("", other.peer.id, slow.peer.id, msgspec.Raw(b'"%s"' % (b"x" * 100)))
         if slow.closed:
             break
     assert slow.closed

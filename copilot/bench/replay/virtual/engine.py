@@ -131,9 +131,9 @@ class FixedCostEngine:
 
     def _take(self, prompt: list[int], max_tokens: int) -> tuple[int, int]:
         """A slot, and how much of the prompt its KV cache has; the last token is always computed."""
-        slot = self._slots.acquire(prompt, min(len(prompt) + max_tokens, self.model.context_length), lambda: False)
-        assert slot is not None
-        return slot, min(shared_tokens(self._cached.get(slot, ()), prompt), len(prompt) - 1)
+        place = self._slots.acquire(prompt, min(len(prompt) + max_tokens, self.model.context_length), lambda: False)
+        assert place is not None
+        return place.slot, min(shared_tokens(self._cached.get(place.slot, ()), prompt), len(prompt) - 1)
 
 
 def _before(parts: Sequence[Part]) -> str:

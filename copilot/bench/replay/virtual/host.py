@@ -7,13 +7,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from copilot_models import families
 
 from copilot.bench.replay.virtual.engine import FixedCostEngine
-from copilot.completion.completer import InfillEvent
 from copilot.completion.framing import ModelFacts
 from copilot.config.settings import Settings
 from copilot.engine import planning
 from copilot.engine.protocol import SamplingParams
 from copilot.errors import SlipstreamError
-from copilot.serve.api import ErrorData, InfillBody
+from copilot.serve.api import ErrorData, InfillBody, InfillEvent
 from copilot.serve.generations import Generations
 from copilot.serve.streams import Stream
 

@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
-from copilot.client.host import InfillEvent
 from copilot.errors import SlipstreamError
-from copilot.serve.api import DoneData, InfillBody, StartData, TokenData
+from copilot.serve.api import DoneData, InfillBody, InfillEvent, StartData, TokenData
 
 
 class Script:

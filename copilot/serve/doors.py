@@ -1,0 +1,60 @@
+"""What a listener asks of those who come in by it: which names it may be called by, and who is asking."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from copilot.serve.callers import LOCAL, Caller
+from copilot.serve.users import Users
+
+Headers = Mapping[bytes, Sequence[bytes]]
+"""By name in lower case; each value as it was sent."""
+
+_LOCAL_HOSTS = frozenset({b"slipstream", b"localhost", b"127.0.0.1", b"[::1]"})
+_SCHEME = b"bearer "
+
+
+class Door(Protocol):
+    @property
+    def hosts(self) -> Collection[bytes]:
+        """What the Host header may say, in lower case and without a port."""
+        ...
+
+    def caller(self, headers: Headers) -> Caller | None:
+        """None for someone who is not let in."""
+        ...
+
+
+class LocalDoor:
+    """The private socket: the system lets only its owner in."""
+
+    hosts: Collection[bytes] = _LOCAL_HOSTS
+
+    def caller(self, headers: Headers) -> Caller | None:
+        return LOCAL
+
+
+class TeamDoor:
+    """A port that others can reach: whoever has a token is who it says. ``names``: host names and addresses that
+    clients may use, beside those of the machine itself."""
+
+    def __init__(self, users: Users, names: Collection[str]) -> None:
+        self.hosts: Collection[bytes] = _LOCAL_HOSTS.union(_host(name) for name in names)
+        self._users = users
+
+    def caller(self, headers: Headers) -> Caller | None:
+        given = headers.get(b"authorization", ())
+        if len(given) != 1 or given[0][: len(_SCHEME)].lower() != _SCHEME:
+            return None
+        try:
+            return self._users.caller(given[0][len(_SCHEME) :].decode("ascii"))
+        except UnicodeDecodeError:
+            return None
+
+
+def _host(name: str) -> bytes:
+    """As the Host header spells it."""
+    name = name.lower()
+    if ":" in name and not name.startswith("["):
+        # An address of IPv6.
+        return f"[{name}]".encode()
+    return name.encode("ascii" if name.isascii() else "idna")

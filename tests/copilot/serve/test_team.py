@@ -1,0 +1,242 @@
+"""Who may do what on a shared host, over a real port with real TLS."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from copilot.config.settings import TeamSettings
+from copilot.errors import SlipstreamError
+from copilot.serve import app
+from copilot.serve.callers import Scope
+from copilot.serve.doors import LocalDoor
+from copilot.serve.ports import parsed, team_port
+from copilot.serve.users import Users
+from tests.fakes import ScriptedEngine
+from tests.hosts import until
+from tests.teams import Team, authority, team
+
+INFILL = {"prefix": "x = ", "max_tokens": 8}
+CHAT = {"messages": [{"role": "user", "content": "hello"}]}
+
+
+@pytest.fixture
+def engine() -> ScriptedEngine:
+    return ScriptedEngine()
+
+
+@pytest.fixture
+async def shared(engine: ScriptedEngine, tmp_path: Path) -> AsyncIterator[Team]:
+    async with team(engine, tmp_path) as found:
+        yield found
+
+
+def routes() -> Iterator[tuple[str, str]]:
+    """All that the application has."""
+    from starlette.routing import Route, Router
+
+    router = app.build(None, LocalDoor())._app  # type: ignore[arg-type, attr-defined]
+    assert isinstance(router, Router)
+    for route in router.routes:
+        assert isinstance(route, Route)
+        for method in route.methods or ():
+            if method != "HEAD":
+                yield method, route.path.replace("{stream_id}", "0" * 32).replace("{peer_id}", "0" * 32)
+
+
+async def test_nothing_but_the_sign_of_life_is_open(shared: Team, engine: ScriptedEngine) -> None:
+    token = shared.token("ada", *Scope)
+    shared.users.revoke("ada")
+    expired = shared.users.add("old", tuple(Scope), days=1)
+    shared.users._now = lambda: 4e9
+    values = ["", "Bearer", f"Bearer {token}", f"Bearer {expired}", f"Basic {token}", token]
+    values += [f"Bearer  {token}", f"Bearer {token},{token}", "Bearer lc_" + "a" * 43, "Bearer \u00e9"]
+    tried = 0
+    async with shared.http() as http:
+        for method, path in [*routes(), ("GET", "/nowhere"), ("OPTIONS", "/v1/infill"), ("GET", "/")]:
+            for value in values:
+                headers = [(b"Authorization", value.encode())] if value else []
+                response = await http.request(method, path, json=INFILL, headers=headers, params={"token": token})
+                if path == "/health/live":
+                    assert response.status_code == 200
+                else:
+                    assert (response.status_code, response.headers.get("www-authenticate")) == (401, "Bearer"), path
+                    tried += 1
+    assert tried > 150
+    assert engine.calls == []
+
+
+async def test_two_tokens_are_none(shared: Team) -> None:
+    token = shared.token("ada")
+    good = f"Bearer {token}"
+    async with shared.http() as http:
+        response = await http.get("/v1/models", headers=[("Authorization", good), ("Authorization", good)])
+        assert response.status_code == 401
+        assert (await http.get("/v1/models", headers={"authorization": f"bearer {token}"})).status_code == 200
+
+
+NEEDS = {
+    ("POST", "/v1/infill"): {Scope.COMPLETE},
+    ("POST", "/v1/infill/prompt"): {Scope.COMPLETE},
+    ("POST", "/v1/completions"): {Scope.COMPLETE},
+    ("POST", "/v1/chat/completions"): {Scope.CHAT},
+    ("POST", "/v1/chat/prompt"): {Scope.CHAT},
+    ("POST", "/v1/load"): {Scope.ADMIN},
+    ("POST", "/v1/unload"): {Scope.ADMIN},
+    ("POST", "/v1/shutdown"): {Scope.ADMIN},
+}
+
+
+@pytest.mark.parametrize("scope", Scope)
+async def test_a_token_is_good_for_its_scopes_only(shared: Team, scope: Scope) -> None:
+    async with shared.http(shared.token("ada", scope)) as http:
+        for method, path in routes():
+            if path == "/v1/peers":
+                continue  # It would stay open.
+            needed = NEEDS.get((method, path), set(Scope))
+            if scope in needed and scope is Scope.ADMIN and len(needed) == 1:
+                continue  # It would end the host.
+            response = await http.request(method, path, json={})
+            assert (response.status_code == 403) is (path != "/health/live" and scope not in needed), (method, path)
+    assert not shared.running.host.service.draining
+
+
+async def test_a_token_that_is_revoked_is_refused_with_the_next_request(shared: Team) -> None:
+    async with shared.http(shared.token("ada")) as http:
+        assert (await http.get("/v1/models")).status_code == 200
+        Users().revoke("ada")
+        assert (await http.get("/v1/models")).status_code == 401
+
+
+async def test_no_web_page_gets_in_with_a_token_either(shared: Team) -> None:
+    token = shared.token("ada")
+    for headers in ({"Origin": "https://example.com"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "example.com"}):
+        async with shared.http(token, **headers) as http:
+            assert (await http.post("/v1/infill", json=INFILL)).status_code == 403
+
+
+async def test_each_sees_and_stops_their_own_streams_only(tmp_path: Path) -> None:
+    hold = asyncio.Event()
+    async with team(ScriptedEngine(hold=hold, slots=2), tmp_path) as shared:
+        ready = shared.running.host.service.keeper.peek()
+        assert ready is not None
+        async with shared.http(shared.token("ada")) as ada, shared.http(shared.token("bob")) as bob:
+            asking = asyncio.create_task(ada.post("/v1/infill", json=INFILL))
+            await until(lambda: ready.generations.ids)
+            (stream,) = ready.generations.ids
+            assert (await bob.get(f"/v1/streams/{stream}")).status_code == 404
+            assert (await bob.delete(f"/v1/streams/{stream}")).status_code == 404
+            # Not even whoever runs the host, by that name.
+            assert await shared.running.client.cancel(stream) is False
+            assert (await ada.get(f"/v1/streams/{stream}")).json() == {"position": None}
+            assert (await ada.delete(f"/v1/streams/{stream}")).status_code == 204
+            assert '"cancelled"' in (await asking).text
+
+
+async def test_a_session_of_one_does_not_supersede_another_s(tmp_path: Path) -> None:
+    hold = asyncio.Event()
+    body = {**INFILL, "session": "file:///src/app.py"}
+    async with team(ScriptedEngine(hold=hold, slots=3), tmp_path) as shared:
+        ready = shared.running.host.service.keeper.peek()
+        assert ready is not None
+        async with shared.http(shared.token("ada")) as ada, shared.http(shared.token("bob")) as bob:
+            asking = [asyncio.create_task(http.post("/v1/infill", json=body)) for http in (ada, bob)]
+            await until(lambda: ready.generations.active == 2)
+            hold.set()
+            assert ['"stop"' in (await task).text for task in asking] == [True, True]
+
+
+async def test_figures_are_one_s_own_unless_one_runs_the_host(shared: Team) -> None:
+    async with shared.http(shared.token("ada")) as ada, shared.http(shared.token("bob")) as bob:
+        for _ in range(2):
+            await ada.post("/v1/infill", json=INFILL)
+        await bob.post("/v1/infill", json=INFILL)
+        assert len((await ada.get("/v1/samples")).json()["samples"]) == 2
+        assert len((await bob.get("/v1/samples")).json()["samples"]) == 1
+    async with shared.http(shared.token("root", Scope.ADMIN)) as admin:
+        assert len((await admin.get("/v1/samples")).json()["samples"]) == 3
+
+
+async def test_every_prompt_goes_to_the_engine_with_its_owner(shared: Team, engine: ScriptedEngine) -> None:
+    async with shared.http(shared.token("ada")) as ada:
+        await ada.post("/v1/infill", json=INFILL)
+        await ada.post("/v1/chat/completions", json=CHAT)
+        await ada.post("/v1/completions", json={"prompt": "x"})
+    await shared.running.http.post("/v1/infill", json=INFILL)
+    assert [call.plan.owner for call in engine.calls] == ["ada", "ada", "ada", ""]
+
+
+async def test_in_clear_text_nothing_is_said(shared: Team) -> None:
+    async with httpx.AsyncClient(base_url=shared.url.replace("https", "http")) as http:
+        with pytest.raises(httpx.HTTPError):
+            await http.get("/health/live")
+
+
+async def test_a_client_that_does_not_know_the_authority_does_not_trust_it(shared: Team) -> None:
+    async with httpx.AsyncClient(base_url=shared.url, verify=ssl.create_default_context()) as http:
+        with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
+            await http.get("/health/live")
+
+
+# ----------------------------------------------------------------------------------------------- opening the port
+
+
+def refused(settings: TeamSettings, users: Users, *, insecure: bool = False) -> str:
+    with pytest.raises(SlipstreamError) as caught:
+        team_port(settings, users, insecure=insecure).listener.close()
+    assert caught.value.hint
+    return caught.value.code
+
+
+def test_no_port_is_opened_that_others_reach_without_tokens_and_tls(tmp_path: Path) -> None:
+    users = Users()
+    assert refused(TeamSettings(listen="127.0.0.1:0"), users) == "no_users"
+    users.add("ada", (Scope.COMPLETE,))
+    for listen in ("0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.com:0"):
+        assert refused(TeamSettings(listen=listen), users) == "no_certificate"
+    with team_port(TeamSettings(listen="127.0.0.1:0"), users).listener:
+        pass
+    port = team_port(TeamSettings(listen="0.0.0.0:0"), users, insecure=True)
+    port.listener.close()
+    assert port.tls is None
+    assert port.door.caller({}) is None
+
+
+def test_a_certificate_that_cannot_be_used(tmp_path: Path) -> None:
+    users = Users()
+    users.add("ada", (Scope.COMPLETE,))
+    pem, other = authority(tmp_path), tmp_path / "other"
+    other.mkdir()
+    for certificate, key in (
+        (tmp_path / "nowhere.pem", pem.key),
+        (pem.certificate, authority(other).key),
+        (pem.key, pem.certificate),
+    ):
+        settings = TeamSettings(listen="0.0.0.0:0", certificate=str(certificate), key=str(key))
+        # Never in clear text instead, whatever was allowed.
+        assert refused(settings, users, insecure=True) == "bad_certificate"
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    users = Users()
+    users.add("ada", (Scope.COMPLETE,))
+    first = team_port(TeamSettings(listen="127.0.0.1:0"), users)
+    number = first.listener.getsockname()[1]
+    assert refused(TeamSettings(listen=f"127.0.0.1:{number}"), users) == "port_taken"
+    first.listener.close()
+
+
+@pytest.mark.parametrize("text", ["", "8443", ":8443", "host", "host:", "host:x", "host:65536", "host:-1"])
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(SlipstreamError) as caught:
+        parsed(text)
+    assert caught.value.code == "bad_address"
+
+
+def test_addresses() -> None:
+    assert parsed("[::1]:80") == ("::1", 80)
+    assert [parsed(f"{host}:1").is_local for host in ("127.0.0.1", "[::1]", "localhost", "127.9.9.9")] == [True] * 4
+    assert not any(parsed(f"{host}:1").is_local for host in ("0.0.0.0", "[::]", "10.0.0.1", "localhost.example.com"))
