@@ -10,7 +10,7 @@ import httpx
 import msgspec
 import trustme
 
-from copilot.config.settings import Settings, TeamSettings
+from copilot.config.settings import Settings
 from copilot.engine.protocol import Engine
 from copilot.serve.callers import Scope
 from copilot.serve.ports import team_port
@@ -59,8 +59,11 @@ async def team(engine: Engine, folder: Path, *, options: Settings | None = None)
     pem = authority(folder)
     users = Users()
     users.add("first", (Scope.COMPLETE,))
-    where = TeamSettings(listen="127.0.0.1:0", certificate=str(pem.certificate), key=str(pem.key))
-    options = msgspec.structs.replace(options or settings(), team=where)
+    options = options or settings()
+    where = msgspec.structs.replace(
+        options.team, listen="127.0.0.1:0", certificate=str(pem.certificate), key=str(pem.key)
+    )
+    options = msgspec.structs.replace(options, team=where)
     port = team_port(where, users)
     url = f"https://localhost:{port.listener.getsockname()[1]}"
     async with running(engine, options=options, ports=(port,)) as host:

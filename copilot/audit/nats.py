@@ -132,7 +132,7 @@ class NatsSink:
     async def _send_over(self, client: "Client") -> None:
         """Until the connection is closed for good, or all is done."""
         stream = client.jetstream(timeout=_ACK_SECONDS)
-        await self._have_stream(stream)
+        goes_well = False
         while not client.is_closed and not self._done:
             if not self._waiting:
                 self._more.clear()
@@ -140,9 +140,12 @@ class NatsSink:
                 if not self._waiting and not self._leaving:
                     await self._more.wait()
                 continue
-            if client.is_connected and await self._send_some(stream):
-                self._told = False
-            else:
+            if client.is_connected:
+                if not goes_well:
+                    await self._have_stream(stream)
+                goes_well = await self._send_some(stream)
+                self._told &= not goes_well
+            if not goes_well or not client.is_connected:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _have_stream(self, stream: "JetStreamContext") -> None:
@@ -165,17 +168,12 @@ class NatsSink:
 
     async def _send(self, stream: "JetStreamContext", row: Row) -> bool:
         from nats.errors import Error, MaxPayloadError
-        from nats.js.errors import NoStreamResponseError
 
         try:
             await stream.publish(f"{SUBJECT}.{row.name}", row.json, headers={"Nats-Msg-Id": row.id})
         except MaxPayloadError as error:
             # It is as large again the next time.
             await self._tell(error)
-        except NoStreamResponseError:
-            with contextlib.suppress(Error, OSError, TimeoutError):
-                await self._have_stream(stream)
-            return False
         except (Error, OSError, TimeoutError) as error:
             await self._tell(error)
             return False
