@@ -114,7 +114,7 @@ class _Handlers:
     async def infill(self, request: Request) -> Response:
         body = await _decode(request, _infill)
         ready = self._service.ready()
-        self._service.admit(_caller(request).tenant)
+        self._service.admit(_caller(request).tenant, body.lane)
         plan = _plan_infill(body.request(), ready)
         params = SamplingParams(
             max_tokens=body.max_tokens,
@@ -153,7 +153,7 @@ class _Handlers:
             asked = InfillRequest(prefix=body.prompt, suffix=body.suffix)
             lane, plan = Lane.INLINE, _plan_infill(asked, ready)
         tenant, stream_id = _caller(request).tenant, self._stream_id(request)
-        self._service.admit(tenant)
+        self._service.admit(tenant, lane)
         stream = ready.generations.submit(plan, body.sampling(), lane=lane, tenant=tenant, stream_id=stream_id)
         shape = openai.Shape("text", stream.id, loaded.engine.model.id)
         return await self._answer(request, ready, stream, shape, body)
@@ -164,7 +164,7 @@ class _Handlers:
         body.refuse(self._service.names(ready, chat=True), grammar=ready.loaded.engine.capabilities.grammar)
         plan = planning.plan_chat([message.to_plan() for message in body.messages], ready.loaded.family)
         tenant, stream_id = _caller(request).tenant, self._stream_id(request)
-        self._service.admit(tenant)
+        self._service.admit(tenant, Lane.CHAT)
         stream = ready.generations.submit(plan, body.sampling(), lane=Lane.CHAT, tenant=tenant, stream_id=stream_id)
         shape = openai.Shape("chat", stream.id, ready.loaded.engine.model.id)
         return await self._answer(request, ready, stream, shape, body)

@@ -8,15 +8,16 @@ import functools
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from copilot.engine.protocol import Engine, PromptPlan, SamplingParams, TokenEvent
 from copilot.errors import SlipstreamError
-from copilot.serve.api import DoneData, Lane, ProgressData, QueuedData, StartData, TokenData
+from copilot.serve.api import DoneData, ErrorData, Lane, ProgressData, QueuedData, StartData, TokenData
 from copilot.serve.failures import describe_crash, error_data, internal_error
+from copilot.serve.observing import Observer, Seen
 from copilot.serve.samples import Samples
 from copilot.serve.scheduler import Job, Scheduler
 from copilot.serve.sharing import Sharing
@@ -56,6 +57,7 @@ class Generations:
         clock: Callable[[], float] = time.monotonic,
         samples: Samples | None = None,
         sharing: Sharing | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.engine = engine
         self.last_end = clock()
@@ -63,6 +65,7 @@ class Generations:
         self._clock = clock
         self._samples = samples or Samples()
         self._sharing = sharing
+        self._observers = observers
         self._scheduler = Scheduler(
             slots=engine.capabilities.slots,
             max_queue=max_queue,
@@ -105,9 +108,16 @@ class Generations:
         # 128 random bits: whoever of its owner knows the id may cancel the stream.
         stream = Stream(stream_id or secrets.token_hex(16), max_tokens=params.max_tokens, tenant=tenant)
         deadline = None if deadline_seconds is None else now + deadline_seconds
-        superseded = self._scheduler.submit(Job(stream.id, lane, session, deadline, tenant))
+        try:
+            superseded = self._scheduler.submit(Job(stream.id, lane, session, deadline, tenant))
+        except SlipstreamError as error:
+            for observer in self._observers:
+                observer.refused(tenant, lane, error.code)
+            raise
         plan = msgspec.structs.replace(plan, owner=tenant)
-        self._work[stream.id] = _Work(stream, plan, params, now, lane)
+        work = self._work[stream.id] = _Work(stream, plan, params, now, lane)
+        for observer in self._observers:
+            observer.queued(self._seen(work))
         for pointless in superseded:
             self.cancel(pointless)
         self._dispatch()
@@ -122,7 +132,7 @@ class Generations:
         if work is None:
             return False
         if not work.stream.closed:
-            work.stream.finish(self._done(work, "cancelled"))
+            self._end(work, self._done(work, "cancelled"))
             self._stop(work)
         return True
 
@@ -158,7 +168,7 @@ class Generations:
     def _fail(self, works: list[_Work], error: SlipstreamError) -> None:
         for work in works:
             if not work.stream.closed:
-                work.stream.finish(error_data(error, partial=work.stream.tokens > 0))
+                self._end(work, error_data(error, partial=work.stream.tokens > 0))
                 self._stop(work)
 
     def _stop(self, work: _Work) -> None:
@@ -173,19 +183,12 @@ class Generations:
         turn = self._scheduler.take(now)
         for stream_id in turn.expired:
             work = self._work.pop(stream_id)
-            work.stream.finish(
-                error_data(
-                    SlipstreamError(
-                        "The request waited longer than its deadline and was not started.",
-                        hint="The engine is busy; ask again.",
-                        code="expired",
-                        retryable=True,
-                    )
-                )
-            )
+            self._end(work, error_data(_expired()))
         for stream_id in turn.start:
             work = self._work[stream_id]
             work.started = now
+            for observer in self._observers:
+                observer.started(self._seen(work), self._queue_ms(work))
             work.task = asyncio.create_task(self._drain(work), name=f"generation {stream_id[:8]}")
             # Not a `finally` in the task: one that is cancelled before its first step never gets there.
             work.task.add_done_callback(functools.partial(self._released, stream_id))
@@ -228,12 +231,12 @@ class Generations:
                     break
                 # An engine that never suspends would starve the loop, and with it every cancel.
                 await asyncio.sleep(0)
-            stream.finish(error_data(internal_error(), partial=stream.tokens > 0))
+            self._end(work, error_data(internal_error(), partial=stream.tokens > 0))
         except SlipstreamError as error:
-            stream.finish(error_data(error, partial=stream.tokens > 0))
+            self._end(work, error_data(error, partial=stream.tokens > 0))
         except Exception as error:
             log.error("generation failed: %s", describe_crash(error))
-            stream.finish(error_data(internal_error(), partial=stream.tokens > 0))
+            self._end(work, error_data(internal_error(), partial=stream.tokens > 0))
         finally:
             await self._let_go(events)
 
@@ -258,6 +261,8 @@ class Generations:
         if event.text or (work.params.logprobs and event.token_id is not None):
             if work.first_token is None:
                 work.first_token = self._clock()
+                for observer in self._observers:
+                    observer.first_token(self._seen(work), self._ttft_ms(work) or 0.0)
             token = (
                 TokenData(text=event.text, token_id=event.token_id, logprob=event.logprob)
                 if work.params.logprobs
@@ -265,7 +270,7 @@ class Generations:
             )
             if not stream.append(token):
                 # The engine ignores its limit, which must not cost memory without end.
-                stream.finish(self._done(work, "length"))
+                self._end(work, self._done(work, "length"))
                 return False
         if event.finish is not None:
             end = event.finish
@@ -280,9 +285,19 @@ class Generations:
                 prefill_ms=end.prefill_ms,
                 decode_ms=end.decode_ms,
             )
-            stream.finish(done)
+            self._end(work, done)
             self._samples.add(work.lane, done, self._clock(), work.stream.tenant)
         return True
+
+    def _end(self, work: _Work, end: DoneData | ErrorData) -> None:
+        if work.stream.closed:
+            return
+        work.stream.finish(end)
+        for observer in self._observers:
+            observer.ended(self._seen(work), end)
+
+    def _seen(self, work: _Work) -> Seen:
+        return Seen(work.stream.id, work.stream.tenant, work.lane, self.engine.model)
 
     def _charge(self, work: _Work, event: TokenEvent) -> None:
         """What it has cost so far, to whoever asked."""
@@ -317,3 +332,12 @@ class Generations:
 
     def _ttft_ms(self, work: _Work) -> float | None:
         return None if work.first_token is None else 1000 * (work.first_token - work.arrived)
+
+
+def _expired() -> SlipstreamError:
+    return SlipstreamError(
+        "The request waited longer than its deadline and was not started.",
+        hint="The engine is busy; ask again.",
+        code="expired",
+        retryable=True,
+    )

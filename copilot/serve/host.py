@@ -23,6 +23,7 @@ from copilot.serve.doors import LocalDoor
 from copilot.serve.failures import describe_crash
 from copilot.serve.generations import Generations
 from copilot.serve.keeper import Load
+from copilot.serve.observing import Observer
 from copilot.serve.ports import Port
 from copilot.serve.service import Choose, Service, draining_error
 from copilot.serve.sharing import Sharing
@@ -49,12 +50,20 @@ class Host:
         choose: Choose | None = None,
         chat: Load | None = None,
         sharing: Sharing | None = None,
+        observers: Sequence[Observer] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._leave = asyncio.Event()
         self._server = ServerState()
         self.service = Service(
-            settings, load, on_shutdown=self.stop, choose=choose, chat=chat, sharing=sharing, clock=clock
+            settings,
+            load,
+            on_shutdown=self.stop,
+            choose=choose,
+            chat=chat,
+            sharing=sharing,
+            observers=observers,
+            clock=clock,
         )
 
     @property

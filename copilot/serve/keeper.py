@@ -6,7 +6,7 @@ Where another model stands in for one that can't run now, that is tried again wh
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
@@ -18,6 +18,7 @@ from copilot.errors import SlipstreamError
 from copilot.serve.api import ErrorData, HostState
 from copilot.serve.failures import describe_crash, error_data, internal_error
 from copilot.serve.generations import Generations
+from copilot.serve.observing import Observer
 from copilot.serve.samples import Samples
 from copilot.serve.sharing import Sharing
 
@@ -75,6 +76,7 @@ class Keeper:
         clock: Callable[[], float] = time.monotonic,
         samples: Samples | None = None,
         sharing: Sharing | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.state = HostState.STARTING
         self.detail = ""
@@ -87,6 +89,7 @@ class Keeper:
         self._changing = asyncio.Lock()
         self._max_queue = max_queue
         self._sharing = sharing
+        self._observers = observers
         self._clock = clock
         self._failure: SlipstreamError | None = None
         self._failures = 0
@@ -207,6 +210,7 @@ class Keeper:
             clock=self._clock,
             samples=self.samples,
             sharing=self._sharing,
+            observers=self._observers,
         )
         self._ready = Ready(loaded, generations)
         self.state, self._renew_at = HostState.READY, 0.0

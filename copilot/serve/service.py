@@ -4,15 +4,16 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from copilot import __version__
 from copilot.config.settings import Settings
 from copilot.errors import SlipstreamError
-from copilot.serve.api import HostState, HostStatus
+from copilot.serve.api import HostState, HostStatus, Lane
 from copilot.serve.failures import error_data
 from copilot.serve.keeper import Keeper, Load, Loaded, Ready
 from copilot.serve.memory import resident_bytes
+from copilot.serve.observing import Observer
 from copilot.serve.relay import Relay
 from copilot.serve.sharing import Sharing
 from copilot.serve.shelf import Shelf
@@ -56,10 +57,12 @@ class Service:
         choose: Choose | None = None,
         chat: Load | None = None,
         sharing: Sharing | None = None,
+        observers: Sequence[Observer] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
         self.sharing = sharing
+        self._observers = observers
         self.on_shutdown = on_shutdown
         self.draining = False
         self.chosen: str | None = None
@@ -67,12 +70,17 @@ class Service:
         self.relay = Relay()
         self.shelf = Shelf()
         self._choose = choose
-        self.keeper = Keeper(load, max_queue=settings.host.max_queue, clock=clock, sharing=sharing)
+        self.keeper = Keeper(load, max_queue=settings.host.max_queue, clock=clock, sharing=sharing, observers=observers)
         self.chat_keeper: Keeper | None = None
         if chat is not None:
             samples = self.keeper.samples
             self.chat_keeper = Keeper(
-                chat, max_queue=settings.host.max_queue, clock=clock, samples=samples, sharing=sharing
+                chat,
+                max_queue=settings.host.max_queue,
+                clock=clock,
+                samples=samples,
+                sharing=sharing,
+                observers=observers,
             )
         self.clock = clock
         self._started = clock()
@@ -111,10 +119,16 @@ class Service:
         found = (ready for keeper in self.keepers if (ready := keeper.holding(stream_id)) is not None)
         return next((ready for ready in found if ready.generations.owner(stream_id) == tenant), None)
 
-    def admit(self, tenant: str) -> None:
+    def admit(self, tenant: str, lane: Lane) -> None:
         """Count a request for text. Raises :class:`RequestError` for someone who asks too much."""
-        if self.sharing is not None:
+        if self.sharing is None:
+            return
+        try:
             self.sharing.admit(tenant)
+        except SlipstreamError as error:
+            for observer in self._observers:
+                observer.refused(tenant, lane, error.code)
+            raise
 
     def is_known(self, stream_id: str) -> bool:
         """Whether there is, or was a short time ago, a stream of this id, whosever it is."""

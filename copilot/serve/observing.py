@@ -1,0 +1,31 @@
+"""What happens to each stream, told to whoever keeps figures or records. They must be quick and never fail."""
+
+from typing import NamedTuple, Protocol
+
+from copilot.engine.protocol import ModelInfo
+from copilot.serve.api import DoneData, ErrorData, Lane
+
+
+class Seen(NamedTuple):
+    """Whose stream it is, and of what kind."""
+
+    stream: str
+    tenant: str
+    lane: Lane
+    model: ModelInfo
+
+
+class Observer(Protocol):
+    def queued(self, seen: Seen, /) -> None:
+        """It was admitted; it may start at once."""
+        ...
+
+    def started(self, seen: Seen, queue_ms: float, /) -> None: ...
+    def first_token(self, seen: Seen, ttft_ms: float, /) -> None: ...
+    def ended(self, seen: Seen, end: DoneData | ErrorData, /) -> None:
+        """Once for each that was queued."""
+        ...
+
+    def refused(self, tenant: str, lane: Lane, code: str, /) -> None:
+        """A request that did not become a stream."""
+        ...
