@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -36,6 +37,8 @@ DRAIN_SECONDS = 5.0
 _LEAVE_SECONDS = 3.0
 _KEEP_ALIVE_SECONDS = 75
 _HANDSHAKE_SECONDS = 10.0
+_HEAD_SECONDS = 10.0
+_MOST_CONNECTIONS = 1024
 _WRITE_BUFFER_BYTES = 64 * 1024
 
 
@@ -153,7 +156,8 @@ async def _close_connections(state: ServerState) -> None:
 
 
 class _Connection(H11Protocol):
-    """uvicorn's HTTP/1.1 protocol, plus a way to cut off a reader that has stopped reading.
+    """uvicorn's HTTP/1.1 protocol, plus a way to cut off a reader that has stopped reading, and an end to waiting for
+    the head of a request: a port is open to whoever reaches it.
 
     The application finds it in the scope as ``slipstream.abort``: closing would wait for the very bytes that
     nobody takes.
@@ -161,11 +165,38 @@ class _Connection(H11Protocol):
 
     def __init__(self, config: uvicorn.Config, state: ServerState) -> None:
         super().__init__(config, state, {})
+        self._head: asyncio.TimerHandle | None = None
         self.app = functools.partial(self._with_abort, self.app)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
+        if len(self.connections) > _MOST_CONNECTIONS:
+            transport.abort()
+        self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE:
+            # The beginning of another request, or of the first.
+            self._wait_for_head()
+        elif self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
+            self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._head is not None:
+            self._head.cancel()
+        super().connection_lost(exc)
+
+    def _wait_for_head(self) -> None:
+        if self._head is None:
+            self._head = self.loop.call_later(_HEAD_SECONDS, self.transport.abort)
 
     def abort_unless_flushed(self) -> None:
         if self.transport.get_write_buffer_size():

@@ -163,6 +163,53 @@ async def test_a_stalled_reader_does_not_keep_the_host_alive(monkeypatch: pytest
         connection.close()
 
 
+async def received(sent: bytes) -> bytes:
+    """What comes back until the host closes the connection."""
+    reader, writer = await asyncio.open_unix_connection(str(paths.host_socket()))
+    writer.write(sent)
+    try:
+        return await asyncio.wait_for(reader.read(), GUARD_SECONDS)
+    except ConnectionResetError:
+        return b"reset"
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /health/li", b"GET /health/live HTTP/1.1\r\nHost: local"])
+async def test_a_head_that_does_not_come_is_not_waited_for(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_module, "_HEAD_SECONDS", 0.1)
+    whole = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    async with running(ScriptedEngine()) as host:
+        assert await received(sent) in {b"", b"reset"}
+        if sent:
+            # Nor is the next one, on a connection that served before.
+            assert (await received(whole + sent)).startswith(b"HTTP/1.1 200")
+        assert (await host.http.get("/health/live")).status_code == 200
+
+
+async def test_a_connection_that_only_waits_between_requests_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_module, "_HEAD_SECONDS", 0.1)
+    async with running(ScriptedEngine(("x",) * 20, step_seconds=0.02)) as host:
+        for _ in range(2):
+            # Longer than that: an answer, and a pause.
+            async with host.client.infill(LONG) as stream:
+                assert isinstance([event async for event in stream][-1], DoneData)
+            await asyncio.sleep(0.2)
+            assert host.host.connections >= 1
+
+
+async def test_so_many_connections_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_module, "_MOST_CONNECTIONS", 3)
+    async with running(ScriptedEngine()) as host:
+        open_ones = [await asyncio.open_unix_connection(str(paths.host_socket())) for _ in range(3)]
+        await until(lambda: host.host.connections == 3)
+        assert await received(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n") in {b"", b"reset"}
+        for _, writer in open_ones:
+            writer.close()
+        await until(lambda: not host.host.connections)
+        assert (await host.http.get("/health/live")).status_code == 200
+
+
 async def test_shutdown_by_request() -> None:
     async with process() as child, HostClient() as client:
         assert await client.shutdown()
