@@ -117,7 +117,7 @@ class Folder:
                 if not files:
                     raise SlipstreamError(
                         f"Nothing is recorded in {self.path}.",
-                        hint="The engine host records there once audit.enabled is set and someone uses it.",
+                        hint="The engine host records there as soon as someone uses it, unless audit.enabled is false.",
                         code="no_audit",
                     )
                 head = self.head

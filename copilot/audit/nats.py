@@ -114,8 +114,6 @@ class NatsSink:
                 client = await nats.connect(
                     self._address,
                     name="slipstream audit",
-                    # For ever, also where the server was not there to begin with.
-                    max_reconnect_attempts=-1,
                     reconnect_time_wait=1,
                     error_cb=self._tell,
                 )

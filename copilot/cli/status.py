@@ -45,15 +45,17 @@ def describe(status: HostStatus | None, process: int | None = None) -> list[str]
         ]
     if status is None:
         return ["The engine host is not running. It starts by itself with the first completion."]
+    host = "shared engine host" if status.shared else "engine host"
+    stays = "stays" if status.shared else f"leaves after {_duration(status.idle_limit_s)}"
     return [
-        f"The engine host is {_state(status)}.",
+        f"The {host} is {_state(status)}.",
         f"  model    {status.model or 'none'}" + (f" on {status.backend}" if status.backend else ""),
         *([f"  chat     {status.chat_model}"] if status.chat_model else []),
         *([f"  error    {_error(status)}"] if status.error else []),
         *(f"  note     {note}" for note in status.notes),
         f"  work     {status.active_streams} running, {status.queued_streams} waiting, {status.slots} slots",
         *([f"  worker   restarted {status.worker_restarts} times"] if status.worker_restarts else []),
-        f"  idle     {_duration(status.idle_s)}, leaves after {_duration(status.idle_limit_s)}",
+        f"  idle     {_duration(status.idle_s)}, {stays}",
         f"  process  {status.pid}, version {status.version}, up {_duration(status.uptime_s)}",
     ]
 
