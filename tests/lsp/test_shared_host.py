@@ -35,7 +35,7 @@ async def test_suggestions_come_from_the_shared_host(tmp_path: Path) -> None:
                 return [item["insertText"] for item in result["items"]]
 
         assert await asyncio.to_thread(typed) == ["width * height"]
-    assert [call.plan.owner for call in engine.calls][0] == "ada"
+    assert engine.calls[0].plan.owner == "ada"
 
 
 async def test_a_token_that_is_good_no_more_is_said(tmp_path: Path) -> None:
