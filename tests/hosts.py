@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 import msgspec
@@ -20,6 +20,9 @@ from copilot.serve.keeper import Load, Loaded, Report
 from copilot.serve.ports import Port
 from copilot.serve.service import Choose
 from copilot.serve.sharing import Sharing
+
+if TYPE_CHECKING:
+    from copilot.serve.metrics import Metrics
 
 GUARD_SECONDS = 30.0
 """Far above what anything here takes; only stops a test that hangs."""
@@ -79,6 +82,7 @@ async def running(
     choose: Choose | None = None,
     options: Settings | None = None,
     ports: Sequence[Port] = (),
+    metrics: "Metrics | None" = None,
     ready: bool = True,
 ) -> AsyncIterator[Running]:
     """A host in this process, with clients of it; stopped at the end."""
@@ -87,7 +91,7 @@ async def running(
         load = load or loads(engine)  # type: ignore[arg-type]
         options = options or settings()
         sharing = Sharing(options.team, paths.use_file()) if ports else None
-        host = Host(options, load, chat=chat, choose=choose, sharing=sharing)
+        host = Host(options, load, chat=chat, choose=choose, sharing=sharing, metrics=metrics)
         task = asyncio.create_task(host.run(listener, *ports))
         async with HostClient() as client, http_client() as http:
             if ready:

@@ -4,7 +4,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 import msgspec
@@ -16,6 +16,9 @@ from copilot.serve.callers import Scope
 from copilot.serve.ports import team_port
 from copilot.serve.users import Users
 from tests.hosts import GUARD_SECONDS, Running, running, settings
+
+if TYPE_CHECKING:
+    from copilot.serve.metrics import Metrics
 
 
 class Authority(NamedTuple):
@@ -54,7 +57,9 @@ def authority(folder: Path, *names: str) -> Authority:
 
 
 @contextlib.asynccontextmanager
-async def team(engine: Engine, folder: Path, *, options: Settings | None = None) -> AsyncIterator[Team]:
+async def team(
+    engine: Engine, folder: Path, *, options: Settings | None = None, metrics: "Metrics | None" = None
+) -> AsyncIterator[Team]:
     """With one user, ``first``, so that it may open its port."""
     pem = authority(folder)
     users = Users()
@@ -66,5 +71,5 @@ async def team(engine: Engine, folder: Path, *, options: Settings | None = None)
     options = msgspec.structs.replace(options, team=where)
     port = team_port(where, users)
     url = f"https://localhost:{port.listener.getsockname()[1]}"
-    async with running(engine, options=options, ports=(port,)) as host:
+    async with running(engine, options=options, ports=(port,), metrics=metrics) as host:
         yield Team(host, users, url, pem.ca)

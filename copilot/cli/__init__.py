@@ -33,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "desktop": Command("copilot_desktop.main", "the companion window: chat, changes to look at, the machine"),
     "serve": Command("copilot.cli.serve", "the engine host; editors start it by themselves"),
     "status": Command("copilot.cli.status", "what the engine host is doing"),
+    "top": Command("copilot.cli.top", "how fast the engine host answers, live"),
     "users": Command("copilot.cli.users", "who may use a shared host: add, list, rotate, revoke"),
     "login": Command("copilot.cli.login", "use a shared host instead of this machine's own"),
     "logout": Command("copilot.cli.logout", "go back to this machine's own host"),

@@ -160,6 +160,12 @@ class HostClient:
         """How the generations of the last ``seconds`` went."""
         return await self._answer("GET", f"/v1/samples?seconds={seconds}", SamplesData)
 
+    async def metrics(self) -> str:
+        """Figures in Prometheus's text format. Raises :class:`HostError`, among them ``forbidden_scope`` and, where the
+        host lacks the library for it, ``no_metrics``."""
+        async with self._request("GET", "/metrics") as response:
+            return (await response.body()).decode()
+
     async def load(self, model: str | None = None) -> None:
         """Have ``model`` loaded in place of what is; without one, have a failed load tried again. Does not wait."""
         async with self._request("POST", "/v1/load", msgspec.json.encode({"model": model}), statuses=(202,)):

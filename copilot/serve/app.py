@@ -1,9 +1,10 @@
 """The routes: handlers that translate between HTTP and the service."""
 
+import asyncio
 import functools
 import re
 from collections.abc import Awaitable, Callable, Set
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -37,6 +38,9 @@ from copilot.serve.shelf import MOST_SECONDS, RESUME_HEADER, Frames, Kept
 from copilot.serve.sse import InfillFrames
 from copilot.serve.streams import Stream
 
+if TYPE_CHECKING:
+    from copilot.serve.metrics import Metrics
+
 _DIGITS = 12
 _STREAM_ID = re.compile("[0-9a-f]{32}")
 
@@ -52,9 +56,9 @@ _letter = msgspec.json.Decoder(LetterBody, strict=True)
 _encoder = msgspec.json.Encoder()
 
 
-def build(service: Service, door: Door) -> ASGIApp:
-    """The ASGI application for those who come in by ``door``."""
-    handlers = _Handlers(service)
+def build(service: Service, door: Door, metrics: "Metrics | None" = None) -> ASGIApp:
+    """The ASGI application for those who come in by ``door``. ``metrics``: None where their library is missing."""
+    handlers = _Handlers(service, metrics)
     anyone, complete, chat, admin = frozenset(Scope), {Scope.COMPLETE}, {Scope.CHAT}, {Scope.ADMIN}
     # Each with the scopes of which a caller needs one.
     routes = [
@@ -73,6 +77,7 @@ def build(service: Service, door: Door) -> ASGIApp:
         ("POST", "/v1/load", admin, handlers.load),
         ("POST", "/v1/unload", admin, handlers.unload),
         ("POST", "/v1/shutdown", admin, handlers.shutdown),
+        ("GET", "/metrics", admin, handlers.metrics),
         ("GET", "/health/live", None, handlers.live),
         ("GET", "/health/ready", anyone, handlers.status),
     ]
@@ -108,8 +113,9 @@ def _json(value: object, status: int = 200) -> Response:
 
 
 class _Handlers:
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, metrics: "Metrics | None") -> None:
         self._service = service
+        self._metrics = metrics
 
     async def infill(self, request: Request) -> Response:
         body = await _decode(request, _infill)
@@ -263,6 +269,17 @@ class _Handlers:
         tenant = _caller(request).tenant
         self._service.relay.send(tenant, request.path_params["peer_id"], letter.to, letter.body)
         return Response(status_code=204)
+
+    async def metrics(self, request: Request) -> Response:
+        if self._metrics is None:
+            raise RequestError(
+                501,
+                "Figures for Prometheus need the Python package prometheus_client, which the host lacks.",
+                hint="Install it there with `pip install 'slipstream-copilot[team]'` and start the host again.",
+                code="no_metrics",
+            )
+        content = await asyncio.to_thread(self._metrics.exposition, self._service.held)
+        return Response(content, headers={"content-type": self._metrics.content_type})
 
     async def shutdown(self, request: Request) -> Response:
         self._service.on_shutdown()

@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import h11
 import uvicorn
@@ -28,6 +29,9 @@ from copilot.serve.observing import Observer
 from copilot.serve.ports import Port
 from copilot.serve.service import Choose, Service, draining_error
 from copilot.serve.sharing import Sharing
+
+if TYPE_CHECKING:
+    from copilot.serve.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +58,12 @@ class Host:
         chat: Load | None = None,
         sharing: Sharing | None = None,
         observers: Sequence[Observer] = (),
+        metrics: "Metrics | None" = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._leave = asyncio.Event()
         self._server = ServerState()
+        self._metrics = metrics
         self.service = Service(
             settings,
             load,
@@ -65,7 +71,7 @@ class Host:
             choose=choose,
             chat=chat,
             sharing=sharing,
-            observers=observers,
+            observers=observers if metrics is None else (*observers, metrics),
             clock=clock,
         )
 
@@ -101,7 +107,7 @@ class Host:
 
     async def _listen(self, port: Port) -> asyncio.Server:
         config = uvicorn.Config(
-            app.build(self.service, port.door),
+            app.build(self.service, port.door, self._metrics),
             http=H11Protocol,
             ws="none",
             lifespan="off",
@@ -230,7 +236,7 @@ async def _serve(
     settings: Settings, load: Load, choose: Choose | None, chat: Load | None, ports: Sequence[Port]
 ) -> None:
     sharing = Sharing(settings.team, paths.use_file()) if ports else None
-    host = Host(settings, load, choose=choose, chat=chat, sharing=sharing)
+    host = Host(settings, load, choose=choose, chat=chat, sharing=sharing, metrics=_metrics())
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_stray)
     # Before the socket is there: whoever can connect may also ask us to stop.
@@ -243,6 +249,17 @@ async def _serve(
         for port in ports:
             log.info("serving on %s, %s", *_said(port))
         await host.run(listener, *ports)
+
+
+def _metrics() -> "Metrics | None":
+    """None where prometheus_client is not installed, which the extra ``team`` brings."""
+    try:
+        from copilot.serve.metrics import Metrics
+    except ModuleNotFoundError as error:
+        if error.name != "prometheus_client":
+            raise
+        return None
+    return Metrics()
 
 
 def _said(port: Port) -> tuple[str, str]:

@@ -186,6 +186,7 @@ from pathlib import Path
 from tests.copilot.audit.recording import rows, sink
 one = sink(Path(sys.argv[1]))
 one.open()
+print("ready", flush=True)
 sys.stdin.readline()
 for number in range(300):
     one.write(rows(1, start=number))
@@ -194,7 +195,11 @@ for number in range(300):
 
 def test_processes_that_write_at_the_same_time_wait_for_each_other(folder: Path) -> None:
     command = [sys.executable, "-c", WRITES_ONE_BY_ONE, str(folder)]
-    children = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(3)]
+    children = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(3)]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        child.stdout.close()
     for child in children:
         assert child.stdin is not None
         child.stdin.write(b"go\n")

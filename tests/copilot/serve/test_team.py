@@ -87,6 +87,7 @@ NEEDS = {
     ("POST", "/v1/load"): {Scope.ADMIN},
     ("POST", "/v1/unload"): {Scope.ADMIN},
     ("POST", "/v1/shutdown"): {Scope.ADMIN},
+    ("GET", "/metrics"): {Scope.ADMIN},
 }
 
 
