@@ -18,6 +18,7 @@ from copilot.serve.claim import listening
 from copilot.serve.host import Host
 from copilot.serve.keeper import Load, Loaded, Report
 from copilot.serve.ports import Port
+from copilot.serve.recording import Recorder
 from copilot.serve.service import Choose
 from copilot.serve.sharing import Sharing
 
@@ -83,6 +84,7 @@ async def running(
     options: Settings | None = None,
     ports: Sequence[Port] = (),
     metrics: "Metrics | None" = None,
+    recorder: Recorder | None = None,
     ready: bool = True,
 ) -> AsyncIterator[Running]:
     """A host in this process, with clients of it; stopped at the end."""
@@ -90,8 +92,16 @@ async def running(
     with listening(paths.host_socket()) as listener:
         load = load or loads(engine)  # type: ignore[arg-type]
         options = options or settings()
-        sharing = Sharing(options.team, paths.use_file()) if ports else None
-        host = Host(options, load, chat=chat, choose=choose, sharing=sharing, metrics=metrics)
+        gate = recorder.need_record if recorder is not None else lambda: None
+        host = Host(
+            options,
+            load,
+            chat=chat,
+            choose=choose,
+            sharing=Sharing(options.team, paths.use_file(), gate=gate) if ports else None,
+            observers=(recorder,) if recorder is not None else (),
+            metrics=metrics,
+        )
         task = asyncio.create_task(host.run(listener, *ports))
         async with HostClient() as client, http_client() as http:
             if ready:

@@ -14,6 +14,7 @@ from copilot.config.settings import Settings
 from copilot.engine.protocol import Engine
 from copilot.serve.callers import Scope
 from copilot.serve.ports import team_port
+from copilot.serve.recording import Recorder
 from copilot.serve.users import Users
 from tests.hosts import GUARD_SECONDS, Running, running, settings
 
@@ -58,7 +59,12 @@ def authority(folder: Path, *names: str) -> Authority:
 
 @contextlib.asynccontextmanager
 async def team(
-    engine: Engine, folder: Path, *, options: Settings | None = None, metrics: "Metrics | None" = None
+    engine: Engine,
+    folder: Path,
+    *,
+    options: Settings | None = None,
+    metrics: "Metrics | None" = None,
+    recorder: Recorder | None = None,
 ) -> AsyncIterator[Team]:
     """With one user, ``first``, so that it may open its port."""
     pem = authority(folder)
@@ -69,7 +75,8 @@ async def team(
         options.team, listen="127.0.0.1:0", certificate=str(pem.certificate), key=str(pem.key)
     )
     options = msgspec.structs.replace(options, team=where)
-    port = team_port(where, users)
+    refused = recorder.login_refused if recorder is not None else lambda _code: None
+    port = team_port(where, users, refused=refused)
     url = f"https://localhost:{port.listener.getsockname()[1]}"
-    async with running(engine, options=options, ports=(port,), metrics=metrics) as host:
+    async with running(engine, options=options, ports=(port,), metrics=metrics, recorder=recorder) as host:
         yield Team(host, users, url, pem.ca)

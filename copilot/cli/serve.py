@@ -4,6 +4,7 @@ With --team it also listens on a port, for those to whom `slipstream users` gave
 """
 
 import argparse
+import contextlib
 import functools
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from copilot.config.settings import Settings
     from copilot.serve.keeper import Load
     from copilot.serve.ports import Port
+    from copilot.serve.recording import Recorder
 
 # A host that is just leaving has as long to end its streams, and its worker, before the next one gives up on it.
 _WAIT_ON_DEMAND_SECONDS = 15.0
@@ -39,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from copilot.audit.opening import bus_for
     from copilot.config import load as config
     from copilot.serve import host, loading, logs
-    from copilot.serve.ports import team_port
-    from copilot.serve.users import Users
+    from copilot.serve.recording import Recorder
 
     if args.on_demand:
         logs.to_file()
@@ -51,17 +53,21 @@ def run(args: argparse.Namespace) -> int:
     settings = config.load(args.config_file, args.overrides).settings
     if not args.team and (args.listen or args.insecure_lan):
         raise SlipstreamError("--listen and --insecure-lan go with --team.", code="bad_setting")
-    ports: tuple[Port, ...] = ()
-    if args.team:
-        settings = _for_a_team(settings, args.listen)
-        ports = (team_port(settings.team, Users(), insecure=args.insecure_lan),)
     load = _either(settings)
     chat = None
     if settings.model.chat not in {"", settings.model.completion}:
         chat = functools.partial(loading.load, loading.with_completion(settings, settings.model.chat))
     choose = functools.partial(_other, settings)
     wait = _WAIT_ON_DEMAND_SECONDS if args.on_demand else _WAIT_SECONDS
-    first = host.serve(settings, load, choose=choose, chat=chat, wait_seconds=wait, ports=ports)
+    with contextlib.ExitStack() as stack:
+        ports: tuple[Port, ...] = ()
+        recorder = None
+        if args.team:
+            settings = _for_a_team(settings, args.listen)
+            recorder = stack.enter_context(Recorder(bus_for(settings.audit, shared=True)))
+            ports = (_port(settings, recorder, insecure=args.insecure_lan),)
+            recorder.settings_read(settings)
+        first = host.serve(settings, load, choose=choose, chat=chat, wait_seconds=wait, ports=ports, recorder=recorder)
     if not first and not args.on_demand:
         raise SlipstreamError(
             "The engine host is running already.",
@@ -69,6 +75,13 @@ def run(args: argparse.Namespace) -> int:
             code="already_running",
         )
     return 0
+
+
+def _port(settings: "Settings", recorder: "Recorder", *, insecure: bool) -> "Port":
+    from copilot.serve.ports import team_port
+    from copilot.serve.users import Users
+
+    return team_port(settings.team, Users(), insecure=insecure, refused=recorder.login_refused)
 
 
 def _for_a_team(settings: "Settings", listen: str | None) -> "Settings":

@@ -1,6 +1,7 @@
 """Users of a shared host: who may ask for what. A token is shown once; only a hash of it is kept."""
 
 import argparse
+import getpass
 import json
 import sys
 import time
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from copilot.serve.callers import Scope
 
 if TYPE_CHECKING:
+    from copilot.audit.events import Event
     from copilot.serve.users import User, Users
 
 _DEFAULT = (Scope.COMPLETE, Scope.CHAT)
@@ -37,20 +39,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from copilot.audit.events import UserAdded, UserRevoked, UserRotated
     from copilot.serve.users import Users
 
-    users = Users()
+    users, by = Users(), getpass.getuser()
     if args.action == "add":
-        _print_token(args.name, users.add(args.name, args.scopes, args.days))
+        token = users.add(args.name, args.scopes, args.days)
+        _record(args, UserAdded(tenant=args.name, by=by, scopes=args.scopes))
+        _print_token(args.name, token)
     elif args.action == "rotate":
-        _print_token(args.name, users.rotate(args.name, args.days))
+        token = users.rotate(args.name, args.days)
+        _record(args, UserRotated(tenant=args.name, by=by))
+        _print_token(args.name, token)
         _note("The old token is good no more.")
     elif args.action == "revoke":
         users.revoke(args.name)
+        _record(args, UserRevoked(tenant=args.name, by=by))
         _note(f"{args.name} is let in no more; a host that runs refuses the token from now on.")
     else:
         _list(users, as_json=args.json)
     return 0
+
+
+def _record(args: argparse.Namespace, event: "Event") -> None:
+    """In the audit of the host, whether or not it runs now."""
+    from copilot.audit.opening import bus_for
+    from copilot.config.load import load
+
+    bus = bus_for(load(args.config_file, args.overrides).settings.audit, shared=True)
+    bus.publish(event)
+    bus.close()
 
 
 def _print_token(name: str, token: str) -> None:

@@ -60,6 +60,7 @@ def build(service: Service, door: Door, metrics: "Metrics | None" = None) -> ASG
     """The ASGI application for those who come in by ``door``. ``metrics``: None where their library is missing."""
     handlers = _Handlers(service, metrics)
     anyone, complete, chat, admin = frozenset(Scope), {Scope.COMPLETE}, {Scope.CHAT}, {Scope.ADMIN}
+    figures = {Scope.FIGURES, Scope.ADMIN}
     # Each with the scopes of which a caller needs one.
     routes = [
         ("POST", "/v1/infill", complete, handlers.infill),
@@ -77,7 +78,7 @@ def build(service: Service, door: Door, metrics: "Metrics | None" = None) -> ASG
         ("POST", "/v1/load", admin, handlers.load),
         ("POST", "/v1/unload", admin, handlers.unload),
         ("POST", "/v1/shutdown", admin, handlers.shutdown),
-        ("GET", "/metrics", admin, handlers.metrics),
+        ("GET", "/metrics", figures, handlers.metrics),
         ("GET", "/health/live", None, handlers.live),
         ("GET", "/health/ready", anyone, handlers.status),
     ]
@@ -296,7 +297,7 @@ class _Handlers:
 def _whose(request: Request) -> str | None:
     """Whose figures a caller may see; None: everyone's."""
     caller = _caller(request)
-    return None if Scope.ADMIN in caller.scopes else caller.tenant
+    return None if caller.scopes & {Scope.FIGURES, Scope.ADMIN} else caller.tenant
 
 
 def _number(request: Request, header: str, most: int) -> int | None:

@@ -9,8 +9,10 @@ class Scope(StrEnum):
 
     COMPLETE = "complete"
     CHAT = "chat"
+    FIGURES = "figures"
+    """Reading everyone's figures."""
     ADMIN = "admin"
-    """Loading other models, shutting down, everyone's figures."""
+    """Loading other models and shutting down, and everyone's figures too."""
 
 
 class Caller(NamedTuple):

@@ -1,7 +1,7 @@
 """What a listener asks of those who come in by it: which names it may be called by, and who is asking."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol, TypeAlias
 
 from copilot.serve.callers import LOCAL, Caller
 from copilot.serve.users import Users
@@ -11,6 +11,9 @@ Headers = Mapping[bytes, Sequence[bytes]]
 
 _LOCAL_HOSTS = frozenset({b"slipstream", b"localhost", b"127.0.0.1", b"[::1]"})
 _SCHEME = b"bearer "
+
+Refused: TypeAlias = Callable[[str], None]
+"""Is told why: ``no_token`` or ``bad_token``."""
 
 
 class Door(Protocol):
@@ -35,20 +38,22 @@ class LocalDoor:
 
 class TeamDoor:
     """A port that others can reach: whoever has a token is who it says. ``names``: host names and addresses that
-    clients may use, beside those of the machine itself."""
+    clients may use, beside those of the machine itself. ``refused`` is told of each who is not let in."""
 
-    def __init__(self, users: Users, names: Collection[str]) -> None:
+    def __init__(self, users: Users, names: Collection[str], refused: Refused = lambda _code: None) -> None:
         self.hosts: Collection[bytes] = _LOCAL_HOSTS.union(_host(name) for name in names)
         self._users = users
+        self._refused = refused
 
     def caller(self, headers: Headers) -> Caller | None:
         given = headers.get(b"authorization", ())
         if len(given) != 1 or given[0][: len(_SCHEME)].lower() != _SCHEME:
+            self._refused("no_token")
             return None
-        try:
-            return self._users.caller(given[0][len(_SCHEME) :].decode("ascii"))
-        except UnicodeDecodeError:
-            return None
+        caller = self._users.caller(given[0][len(_SCHEME) :].decode("ascii", "replace"))
+        if caller is None:
+            self._refused("bad_token")
+        return caller
 
 
 def _host(name: str) -> bytes:

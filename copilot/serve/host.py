@@ -32,6 +32,7 @@ from copilot.serve.sharing import Sharing
 
 if TYPE_CHECKING:
     from copilot.serve.metrics import Metrics
+    from copilot.serve.recording import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -223,20 +224,31 @@ def serve(
     chat: Load | None = None,
     wait_seconds: float = 0.0,
     ports: Sequence[Port] = (),
+    recorder: "Recorder | None" = None,
 ) -> bool:
-    """Be the host until it is time to leave. False: another process is, or was still leaving after ``wait_seconds``."""
+    """Be the host until it is time to leave. False: another process is, or was still leaving after ``wait_seconds``.
+    ``ports`` and ``recorder`` are a shared host's."""
     with only_one(wait_seconds) as first:
         if first:
-            asyncio.run(_serve(settings, load, choose, chat, ports))
+            sharing = _sharing(settings, recorder) if ports else None
+            observers = (recorder,) if recorder is not None else ()
+            # Made in the loop, to which it belongs.
+            make = functools.partial(
+                Host, settings, load, choose=choose, chat=chat, sharing=sharing, observers=observers, metrics=_metrics()
+            )
+            asyncio.run(_serve(make, ports))
             log.info("left")
         return first
 
 
-async def _serve(
-    settings: Settings, load: Load, choose: Choose | None, chat: Load | None, ports: Sequence[Port]
-) -> None:
-    sharing = Sharing(settings.team, paths.use_file()) if ports else None
-    host = Host(settings, load, choose=choose, chat=chat, sharing=sharing, metrics=_metrics())
+def _sharing(settings: Settings, recorder: "Recorder | None") -> Sharing:
+    if recorder is None:
+        return Sharing(settings.team, paths.use_file())
+    return Sharing(settings.team, paths.use_file(), gate=recorder.need_record)
+
+
+async def _serve(make: Callable[[], Host], ports: Sequence[Port]) -> None:
+    host = make()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_stray)
     # Before the socket is there: whoever can connect may also ask us to stop.

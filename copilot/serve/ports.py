@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from copilot.config.settings import TeamSettings
 from copilot.errors import SlipstreamError
-from copilot.serve.doors import Door, TeamDoor
+from copilot.serve.doors import Door, Refused, TeamDoor
 from copilot.serve.users import Users
 
 _BACKLOG = 1024
@@ -47,8 +47,11 @@ def parsed(text: str) -> Address:
     return Address(host.removeprefix("[").removesuffix("]"), int(port))
 
 
-def team_port(settings: TeamSettings, users: Users, *, insecure: bool = False) -> Port:
+def team_port(
+    settings: TeamSettings, users: Users, *, insecure: bool = False, refused: Refused = lambda _code: None
+) -> Port:
     """Open the port of a shared host. ``insecure``: in clear text where no certificate is given, on any address.
+    ``refused``: see :class:`~copilot.serve.doors.TeamDoor`.
 
     Raises :class:`SlipstreamError`: ``no_users``, ``no_certificate``, ``bad_certificate``, ``bad_address``,
     ``port_taken``.
@@ -69,7 +72,7 @@ def team_port(settings: TeamSettings, users: Users, *, insecure: bool = False) -
             code="no_certificate",
         )
     listener = _listening(address)
-    return Port(listener, TeamDoor(users, _names(address, settings.names)), tls)
+    return Port(listener, TeamDoor(users, _names(address, settings.names), refused), tls)
 
 
 def _names(address: Address, names: Collection[str]) -> set[str]:

@@ -1,9 +1,13 @@
 """What happens to streams, for the audit: each moment becomes an event on the bus, which waits for nothing."""
 
+from typing import Self
+
 import msgspec
 
+from copilot import __version__
 from copilot.audit.bus import Bus
-from copilot.audit.events import Admitted, Ended, FirstToken, LoginRefused, Refused, Started
+from copilot.audit.events import Admitted, Ended, FirstToken, LoginRefused, Refused, SettingsRead, Started
+from copilot.config.settings import Settings
 from copilot.errors import SlipstreamError
 from copilot.serve.api import DoneData, ErrorData, Lane
 from copilot.serve.observing import Seen
@@ -14,6 +18,19 @@ class Recorder:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Waits for what is not written yet."""
+        self._bus.close()
+
+    def settings_read(self, settings: Settings) -> None:
+        """What the host runs with."""
+        tables: dict[str, dict[str, object]] = msgspec.to_builtins(settings)
+        values = {f"{table}.{key}": str(value) for table, keys in tables.items() for key, value in keys.items()}
+        self._bus.publish(SettingsRead(version=__version__, values=values))
 
     def need_record(self) -> None:
         """Raises :class:`SlipstreamError` ``not_recorded`` where what is asked must be recorded and can't be."""

@@ -20,13 +20,15 @@ _SAVE_SECONDS = 30.0
 
 
 class Sharing:
-    """``path``: where use is kept. ``clock`` never goes back, ``wall`` is seconds since 1970."""
+    """``path``: where use is kept. ``gate``: raises :class:`SlipstreamError` while nothing is to be admitted. ``clock``
+    never goes back, ``wall`` is seconds since 1970."""
 
     def __init__(
         self,
         settings: TeamSettings,
         path: Path,
         *,
+        gate: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -36,13 +38,16 @@ class Sharing:
             requests_per_minute=settings.requests_per_minute or None, tokens_per_day=settings.tokens_per_day or None
         )
         self._path = path
+        self._gate = gate
         self._clock = clock
         self._wall = wall
         self._saved = clock()
         self._restore()
 
     def admit(self, tenant: str) -> None:
-        """Raises :class:`RequestError` 429 for someone who asks too much. Whoever runs the host is not limited."""
+        """Raises :class:`RequestError` 429 for someone who asks too much, and what the gate raises. Whoever runs the
+        host is not limited."""
+        self._gate()
         if not tenant:
             return
         refusal = self._limits.admit(tenant, now=self._clock(), wall=self._wall())

@@ -92,6 +92,11 @@ def test_from_a_token_to_an_answer_and_back(served: Served, tmp_path: Path) -> N
     assert refused.returncode == 1
     assert "slipstream login" in refused.stderr
 
+    rows = [json.loads(line) for line in slipstream("audit", "show", "--json").stdout.splitlines()]
+    assert [row["event"] for row in rows if row.get("tenant") == "ada"] == ["user_added", "user_revoked"]
+    assert [row["code"] for row in rows if row["event"] == "login_refused"] == ["bad_token", "bad_token"]
+    assert slipstream("audit", "verify").returncode == 0
+
     assert slipstream("logout", home=colleague).stdout == "Logged out.\n"
     assert "not running" in slipstream("status", home=colleague).stdout
 
@@ -129,7 +134,7 @@ def test_who_is_let_in(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["add", "ada", "--scopes", "everything"], "there are complete, chat, admin"),
+        (["add", "ada", "--scopes", "everything"], "there are complete, chat, figures, admin"),
         (["add", "ada", "--scopes", ","], "name at least one"),
         (["add", "ada", "--days", "0"], "not a number of days"),
         (["add", "ada", "--days", "-1"], "not a number of days"),
