@@ -33,6 +33,7 @@ TOKENS: tuple[tuple[str, str], ...] = (
     ("bitbucket-token", "ATBB<A32>"),
     ("atlassian-token", "AT[AC]TT3xFfG<W50,>=?<A0,>"),
     ("azure-devops-token", "<A76>AZDO<A4>"),
+    ("slipstream-token", "lc_<W43>"),
     ("sourcegraph-token", "sgp_(?:(?:<H16>|local)_)?<H40>"),
     ("buildkite-token", "bk(?:ua|at|ct)_<A40,>"),
     ("circleci-token", "CCI(?:PAT|PRJ)_<A22>_<H40>"),

@@ -127,6 +127,7 @@ PREFIXED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("slack", ("xoxb-{D12}-{D13}-{A24}", "xoxp-{D12}-{D12}-{D13}-{H32}", "xapp-1-A{U10}-{D13}-{H64}")),
     ("slack-webhook", ("https://hooks.slack.com/services/T{U10}/B{U10}/{A24}",)),
     ("sonarqube", ("squ_{H40}", "sqp_{H40}")),
+    ("slipstream", ("lc_{W43}",)),
     ("sourcegraph", ("sgp_{H16}_{H40}",)),
     ("square", ("sq0atp-{W22}", "sq0csp-{W43}", "EAAA{W60}")),
     ("stripe", ("sk_live_{A24}", "rk_live_{A99}", "sk_test_{A99}", "whsec_{A32}")),
