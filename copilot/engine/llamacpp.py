@@ -96,6 +96,8 @@ class LlamaCpp:
             context_length=self.loaded.context_length,
         )
         patient = prompting.is_patient(plan, params.max_tokens, self._slots)
+        # Refused before it has a slot, whose content is then still what it was.
+        sampling = _sampling(params)
         room = len(ids) + max_tokens
         place = self._slots.acquire(ids, room, cancelled, patient=patient, owner=plan.owner)
         if place is None:
@@ -112,7 +114,7 @@ class LlamaCpp:
                 "timings_per_token": True,
                 "cache_prompt": place.reuses,
                 "preserved_tokens": list(plan.controls),
-                **_sampling(params),
+                **sampling,
             }
             self._server.handle_completions(request, run.take)
         finally:

@@ -22,6 +22,7 @@ INLINE_RESERVE = 2048
 """Tokens. More than a completion needs with the default settings: 1,408 of prompt and 96 of answer."""
 
 _ORDERS = 2
+_NOBODY = "\0"
 
 
 def inline_reserve(tokens: int, slots: int) -> int:
@@ -56,7 +57,7 @@ class Slots:
     def recent(self, owner: str = "") -> list[Sequence[int]]:
         """The prompts of ``owner`` whose KV cache may still be there."""
         with self._changed:
-            return [slot.ids for slot in self._slots if slot.ids and slot.owner == owner]
+            return [slot.ids for slot in self._slots if slot.ids and slot.user == owner]
 
     def acquire(
         self,
@@ -81,8 +82,8 @@ class Slots:
                     slot.patient = patient
                     self._count(slot, -tokens)
                     slot.ids = ids
-                    before, slot.owner = slot.owner, owner
-                    return Place(number, before == owner)
+                    slot.user = owner
+                    return Place(number, slot.owner == owner)
                 self._changed.wait()
             return None
 
@@ -93,6 +94,9 @@ class Slots:
             self._count(slot, slot.reserved)
             slot.reserved = 0
             slot.ids = slot.ids[:processed]
+            if slot.user != slot.owner:
+                # Where nothing was computed the other's may be there still, or not: nobody counts on it.
+                slot.owner = slot.user if processed else _NOBODY
             slot.used_at = time.monotonic()
             self._changed.notify_all()
 
@@ -118,7 +122,9 @@ class _Slot:
         self.patient = False
         """What it holds, or held last, is of patient work."""
         self.owner = ""
-        """Whose that is."""
+        """Whose prompt the KV cache has."""
+        self.user = ""
+        """Whose generation it was given to last."""
         self.used_at = 0.0
 
 

@@ -145,6 +145,7 @@ class _Handlers:
         """What :meth:`infill` with the same body would ask the model."""
         body = await _decode(request, _infill)
         ready = self._service.ready()
+        self._service.admit(_caller(request).tenant, body.lane)
         plan = _plan_infill(body.request(), ready)
         return _json(await inspect(plan, ready.loaded.engine, max_tokens=body.max_tokens))
 
@@ -239,6 +240,7 @@ class _Handlers:
 
     async def prompt(self, request: Request) -> Response:
         body = await _decode(request, _chat)
+        self._service.admit(_caller(request).tenant, Lane.CHAT)
         loaded = (await self._service.ready_to_chat(body.model)).loaded
         plan = planning.plan_chat([message.to_plan() for message in body.messages], loaded.family)
         return _json(await inspect(plan, loaded.engine, max_tokens=body.sampling().max_tokens))

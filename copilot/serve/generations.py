@@ -17,7 +17,7 @@ from copilot.engine.protocol import Engine, PromptPlan, SamplingParams, TokenEve
 from copilot.errors import SlipstreamError
 from copilot.serve.api import DoneData, ErrorData, Lane, ProgressData, QueuedData, StartData, TokenData
 from copilot.serve.failures import describe_crash, error_data, internal_error
-from copilot.serve.observing import Observer, Seen
+from copilot.serve.observing import Observer, Seen, tell
 from copilot.serve.samples import Samples
 from copilot.serve.scheduler import Job, Scheduler
 from copilot.serve.sharing import Sharing
@@ -25,7 +25,7 @@ from copilot.serve.streams import Stream
 
 log = logging.getLogger(__name__)
 
-_MOST_TOLD = 256
+_MOST_TOLD = 64
 """Where more wait, nobody is told a place: that would be most of the work."""
 
 
@@ -111,13 +111,12 @@ class Generations:
         try:
             superseded = self._scheduler.submit(Job(stream.id, lane, session, deadline, tenant))
         except SlipstreamError as error:
-            for observer in self._observers:
-                observer.refused(tenant, lane, error.code)
+            code = error.code
+            tell(self._observers, lambda it: it.refused(tenant, lane, code))
             raise
         plan = msgspec.structs.replace(plan, owner=tenant)
         work = self._work[stream.id] = _Work(stream, plan, params, now, lane)
-        for observer in self._observers:
-            observer.queued(self._seen(work))
+        tell(self._observers, lambda it: it.queued(self._seen(work)))
         for pointless in superseded:
             self.cancel(pointless)
         self._dispatch()
@@ -187,8 +186,7 @@ class Generations:
         for stream_id in turn.start:
             work = self._work[stream_id]
             work.started = now
-            for observer in self._observers:
-                observer.started(self._seen(work), self._queue_ms(work))
+            self._tell_started(work)
             work.task = asyncio.create_task(self._drain(work), name=f"generation {stream_id[:8]}")
             # Not a `finally` in the task: one that is cancelled before its first step never gets there.
             work.task.add_done_callback(functools.partial(self._released, stream_id))
@@ -261,8 +259,7 @@ class Generations:
         if event.text or (work.params.logprobs and event.token_id is not None):
             if work.first_token is None:
                 work.first_token = self._clock()
-                for observer in self._observers:
-                    observer.first_token(self._seen(work), self._ttft_ms(work) or 0.0)
+                tell(self._observers, lambda it: it.first_token(self._seen(work), self._ttft_ms(work) or 0.0))
             token = (
                 TokenData(text=event.text, token_id=event.token_id, logprob=event.logprob)
                 if work.params.logprobs
@@ -293,8 +290,11 @@ class Generations:
         if work.stream.closed:
             return
         work.stream.finish(end)
-        for observer in self._observers:
-            observer.ended(self._seen(work), end)
+        tell(self._observers, lambda it: it.ended(self._seen(work), end))
+
+    def _tell_started(self, work: _Work) -> None:
+        seen, queue_ms = self._seen(work), self._queue_ms(work)
+        tell(self._observers, lambda it: it.started(seen, queue_ms))
 
     def _seen(self, work: _Work) -> Seen:
         return Seen(work.stream.id, work.stream.tenant, work.lane, self.engine.model)

@@ -43,7 +43,9 @@ _LEAVE_SECONDS = 3.0
 _KEEP_ALIVE_SECONDS = 75
 _HANDSHAKE_SECONDS = 10.0
 _HEAD_SECONDS = 10.0
-_MOST_CONNECTIONS = 1024
+_MOST_CONNECTIONS = 4096
+_MOST_OF_ADDRESS = 512
+"""A whole office may come from one."""
 _WRITE_BUFFER_BYTES = 64 * 1024
 
 
@@ -63,7 +65,8 @@ class Host:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._leave = asyncio.Event()
-        self._server = ServerState()
+        self._states: list[ServerState] = []
+        """One for each listener."""
         self._metrics = metrics
         self.service = Service(
             settings,
@@ -79,7 +82,7 @@ class Host:
     @property
     def connections(self) -> int:
         """Open connections of clients."""
-        return len(self._server.connections)
+        return sum(len(state.connections) for state in self._states)
 
     def stop(self) -> None:
         """Begin to leave: see :meth:`run`."""
@@ -102,9 +105,11 @@ class Host:
             self.service.draining = True
             for server in servers:
                 server.close()
-            await _close_connections(self._server)
-            watch.cancel()
-            await self.service.close()
+            try:
+                await asyncio.gather(*(_close_connections(state) for state in self._states))
+            finally:
+                watch.cancel()
+                await self.service.close()
 
     async def _listen(self, port: Port) -> asyncio.Server:
         config = uvicorn.Config(
@@ -119,9 +124,11 @@ class Host:
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         )
         config.load()
+        state = ServerState()
+        self._states.append(state)
         # uvicorn's own Server wakes ten times a second and takes over the signals; its protocol is all we need.
         return await asyncio.get_running_loop().create_server(
-            lambda: _Connection(config, self._server),
+            lambda: _Connection(config, state, public=not isinstance(port.door, LocalDoor)),
             sock=port.listener,
             ssl=port.tls,
             ssl_handshake_timeout=_HANDSHAKE_SECONDS if port.tls is not None else None,
@@ -154,7 +161,11 @@ async def _drain(generations: Generations) -> None:
 async def _close_connections(state: ServerState) -> None:
     """Let answers end, then close; whoever does not take the rest is cut off."""
     for connection in list(state.connections):
-        connection.shutdown()
+        if connection.transport.is_closing():
+            # It waits for the other side's word of TLS. (A second `close` would take away the means to end that.)
+            connection.transport.abort()
+        else:
+            connection.shutdown()
     if state.tasks:
         await asyncio.wait(list(state.tasks), timeout=_LEAVE_SECONDS)
     for connection in list(state.connections):
@@ -164,23 +175,30 @@ async def _close_connections(state: ServerState) -> None:
 
 class _Connection(H11Protocol):
     """uvicorn's HTTP/1.1 protocol, plus a way to cut off a reader that has stopped reading, and an end to waiting for
-    the head of a request: a port is open to whoever reaches it.
+    the head of a request: a port is open to whoever reaches it. ``public``: the number of connections is limited, of
+    all and of one address.
 
     The application finds it in the scope as ``slipstream.abort``: closing would wait for the very bytes that
     nobody takes.
     """
 
-    def __init__(self, config: uvicorn.Config, state: ServerState) -> None:
+    def __init__(self, config: uvicorn.Config, state: ServerState, *, public: bool) -> None:
         super().__init__(config, state, {})
+        self._public = public
         self._head: asyncio.TimerHandle | None = None
         self.app = functools.partial(self._with_abort, self.app)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
-        if len(self.connections) > _MOST_CONNECTIONS:
+        if self._public and self._too_many():
             transport.abort()
         self._wait_for_head()
+
+    def _too_many(self) -> bool:
+        others = [it.client for it in self.connections if isinstance(it, _Connection) and it.client]
+        same = sum(self.client is not None and other[0] == self.client[0] for other in others)
+        return len(self.connections) > _MOST_CONNECTIONS or same > _MOST_OF_ADDRESS
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -206,7 +224,8 @@ class _Connection(H11Protocol):
             self._head = self.loop.call_later(_HEAD_SECONDS, self.transport.abort)
 
     def abort_unless_flushed(self) -> None:
-        if self.transport.get_write_buffer_size():
+        # One that closes with TLS has no buffer to ask for.
+        if self.transport.is_closing() or self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
             self.transport.close()

@@ -1,9 +1,14 @@
-"""What happens to each stream, told to whoever keeps figures or records. They must be quick and never fail."""
+"""What happens to each stream, told to whoever keeps figures or records. They must be quick."""
 
+import logging
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from copilot.engine.protocol import ModelInfo
 from copilot.serve.api import DoneData, ErrorData, Lane
+from copilot.serve.failures import describe_crash
+
+log = logging.getLogger(__name__)
 
 
 class Seen(NamedTuple):
@@ -29,3 +34,12 @@ class Observer(Protocol):
     def refused(self, tenant: str, lane: Lane, code: str, /) -> None:
         """A request that did not become a stream."""
         ...
+
+
+def tell(observers: Sequence[Observer], what: Callable[[Observer], None]) -> None:
+    """One that fails costs its own figures, and no stream."""
+    for observer in observers:
+        try:
+            what(observer)
+        except Exception as error:
+            log.error("an observer failed: %s", describe_crash(error))

@@ -13,7 +13,7 @@ from copilot.serve.api import HostState, HostStatus, Lane
 from copilot.serve.failures import error_data
 from copilot.serve.keeper import Keeper, Load, Loaded, Ready
 from copilot.serve.memory import resident_bytes
-from copilot.serve.observing import Observer
+from copilot.serve.observing import Observer, tell
 from copilot.serve.relay import Relay
 from copilot.serve.sharing import Sharing
 from copilot.serve.shelf import Shelf
@@ -126,8 +126,8 @@ class Service:
         try:
             self.sharing.admit(tenant)
         except SlipstreamError as error:
-            for observer in self._observers:
-                observer.refused(tenant, lane, error.code)
+            code = error.code
+            tell(self._observers, lambda it: it.refused(tenant, lane, code))
             raise
 
     def is_known(self, stream_id: str) -> bool:

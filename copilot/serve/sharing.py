@@ -74,9 +74,13 @@ class Sharing:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # As mkstemp makes it, nobody else reads it.
             handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
-            with os.fdopen(handle, "wb") as file:
-                file.write(msgspec.json.encode(state))
-            Path(name).replace(self._path)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(msgspec.json.encode(state))
+                Path(name).replace(self._path)
+            except OSError:
+                Path(name).unlink(missing_ok=True)
+                raise
 
     def _restore(self) -> None:
         try:

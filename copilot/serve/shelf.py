@@ -18,7 +18,7 @@ RESUME_HEADER = "slipstream-resume"
 
 MOST_SECONDS = 60
 MOST_OF_TENANT = 64
-"""Streams without a reader; with more the one that lost its reader first is forgotten."""
+"""Streams without a reader; with more one is forgotten, of those that have ended the one that lost its reader first."""
 
 _REMEMBERED = 4096
 _FOUND_NOTHING = "No such stream is waiting or running."
@@ -93,6 +93,8 @@ class Shelf:
         # In the order in which they lost their readers.
         self._kept[kept.stream.id] = self._kept.pop(kept.stream.id)
         waiting = [it for it in self._kept.values() if not it.readers and it.stream.tenant == kept.stream.tenant]
+        # Those that have ended first: of them nothing but what is there can be missed.
+        waiting.sort(key=lambda it: not it.stream.closed)
         for oldest in waiting[:-MOST_OF_TENANT]:
             self._forget(oldest)
 

@@ -61,6 +61,8 @@ class Users:
         self._path = path or paths.users_file()
         self._now = now
         self._stamp: tuple[int, int, int] | None = None
+        self._failed: tuple[int, int, int] | None = None
+        """Of the file that could not be read, which was said."""
         self._key = b""
         self._by_digest: Mapping[str, tuple[str, User]] = {}
 
@@ -101,12 +103,14 @@ class Users:
         return token
 
     def rotate(self, name: str, days: int = 0) -> str:
-        """A new token for a user; the old one is good no more. Raises ``unknown_user`` and as :meth:`add`."""
+        """A new token for a user; the old one is good no more. Without ``days`` it is good for as many as the old one
+        was. Raises ``unknown_user`` and as :meth:`add`."""
         with self._changing() as users:
             user = _known(users, name)
             token, digest = self._made()
             now = int(self._now())
-            expires = now + days * _DAY_SECONDS if days else 0
+            seconds = days * _DAY_SECONDS or (user.expires - user.created if user.expires else 0)
+            expires = now + seconds if seconds else 0
             users[name] = msgspec.structs.replace(user, digest=digest, created=now, expires=expires)
         return token
 
@@ -132,9 +136,13 @@ class Users:
         try:
             self._take(self._read())
         except SlipstreamError as error:
-            log.error("nobody is let in: %s", error.message)
+            # Looked at again with the next request: it may be readable then, without having changed.
+            if stamp != self._failed:
+                log.error("nobody is let in: %s", error.message)
             self._forget()
-        self._stamp = stamp
+            self._failed = stamp
+        else:
+            self._stamp, self._failed = stamp, None
 
     def _forget(self) -> None:
         self._stamp, self._key, self._by_digest = None, b"", {}

@@ -412,6 +412,16 @@ async def test_what_one_owner_asked_is_computed_anew_for_another(engine: WorkerE
 
 
 @pytest.mark.model
+async def test_a_request_that_is_refused_takes_over_no_cache(single: WorkerEngine) -> None:
+    prompt = plan(CODE * 8)
+    await collect(single, msgspec.structs.replace(prompt, owner="ada"), SamplingParams(max_tokens=1))
+    theirs = msgspec.structs.replace(prompt, owner="bob")
+    with pytest.raises(SlipstreamError):
+        await collect(single, theirs, SamplingParams(max_tokens=1, json_schema='{"type": "nonsense"}'))
+    assert finish(await collect(single, theirs, SamplingParams(max_tokens=1))).reused_tokens == 0
+
+
+@pytest.mark.model
 @pytest.mark.parametrize("layout", ["psm", "spm", "prefix"])
 async def test_with_a_frozen_prefix_a_key_is_computed_alone(coder: WorkerEngine, layout: str) -> None:
     from copilot_models import families

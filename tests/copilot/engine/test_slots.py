@@ -177,4 +177,9 @@ def test_what_one_owner_left_is_of_no_use_to_another() -> None:
     assert owned(slots, [1, 2, 3, 4], "cy") == (other, False)
     assert owned(slots, [1, 2, 3, 4, 5, 6], "cy") == (other, True)
     assert slots.recent("cy") == [[1, 2, 3, 4, 5, 6]]
+    # One that computed nothing has made nothing its own, and what it found may be gone.
+    place = slots.acquire([1, 2, 3, 4], 10, lambda: False, owner="dee")
+    assert place is not None
+    slots.release(place.slot, 0)
+    assert not owned(slots, [1, 2, 3, 4], "dee")[1]
     assert slots.recent("bob") == []

@@ -198,18 +198,6 @@ async def test_a_connection_that_only_waits_between_requests_is_kept(monkeypatch
             assert host.host.connections >= 1
 
 
-async def test_so_many_connections_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_module, "_MOST_CONNECTIONS", 3)
-    async with running(ScriptedEngine()) as host:
-        open_ones = [await asyncio.open_unix_connection(str(paths.host_socket())) for _ in range(3)]
-        await until(lambda: host.host.connections == 3)
-        assert await received(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n") in {b"", b"reset"}
-        for _, writer in open_ones:
-            writer.close()
-        await until(lambda: not host.host.connections)
-        assert (await host.http.get("/health/live")).status_code == 200
-
-
 async def test_shutdown_by_request() -> None:
     async with process() as child, HostClient() as client:
         assert await client.shutdown()

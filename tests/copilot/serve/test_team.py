@@ -1,18 +1,25 @@
 """Who may do what on a shared host, over a real port with real TLS."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from copilot_models import families
 
 from copilot.config.settings import TeamSettings
+from copilot.engine.planning import plan_raw
+from copilot.engine.protocol import SamplingParams
 from copilot.errors import SlipstreamError
 from copilot.serve import app
+from copilot.serve import host as host_module
+from copilot.serve.api import DoneData, Lane
 from copilot.serve.callers import Scope
 from copilot.serve.doors import LocalDoor
+from copilot.serve.generations import Generations
 from copilot.serve.ports import parsed, team_port
 from copilot.serve.users import Users
 from tests.fakes import ScriptedEngine
@@ -241,3 +248,79 @@ def test_addresses() -> None:
     assert parsed("[::1]:80") == ("::1", 80)
     assert [parsed(f"{host}:1").is_local for host in ("127.0.0.1", "[::1]", "localhost", "127.9.9.9")] == [True] * 4
     assert not any(parsed(f"{host}:1").is_local for host in ("0.0.0.0", "[::]", "10.0.0.1", "localhost.example.com"))
+
+
+# -------------------------------------------------------------------------------------------------- connections
+
+
+@pytest.mark.parametrize("limit", ["_MOST_CONNECTIONS", "_MOST_OF_ADDRESS"])
+async def test_who_keeps_many_connections_open_locks_out_nobody_on_the_machine(
+    shared: Team, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(host_module, limit, 3)
+    port = int(shared.url.rpartition(":")[2])
+    tls = ssl.create_default_context(cafile=str(shared.ca))
+    open_ones = [await asyncio.open_connection("localhost", port, ssl=tls) for _ in range(3)]
+    with pytest.raises(OSError):
+        await asyncio.open_connection("localhost", port, ssl=tls)
+    assert (await shared.running.http.get("/health/live")).status_code == 200
+    for _, writer in open_ones:
+        writer.close()
+    await until(lambda: shared.running.host.connections <= 1)
+    async with shared.http(shared.token("ada")) as ada:
+        assert (await ada.get("/v1/models")).status_code == 200
+
+
+async def test_answers_do_not_wait_for_an_acknowledgement(shared: Team) -> None:
+    async with shared.http(shared.token("ada")) as ada:
+        await ada.get("/v1/models")
+        connections = [it for state in shared.running.host._states for it in state.connections]
+        sockets = [it.transport.get_extra_info("socket") for it in connections]
+        delays = [
+            it.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for it in sockets if it.family != socket.AF_UNIX
+        ]
+    assert delays
+    assert all(delays)
+
+
+async def test_a_client_that_sleeps_does_not_keep_the_host_from_leaving(
+    engine: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host_module, "_KEEP_ALIVE_SECONDS", 0)
+    async with team(engine, tmp_path) as shared:
+        port = int(shared.url.rpartition(":")[2])
+        tls = ssl.create_default_context(cafile=str(shared.ca))
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = tls.wrap_bio(incoming, outgoing, server_hostname="localhost")
+        with socket.create_connection(("127.0.0.1", port)) as raw:
+            raw.setblocking(False)
+            loop = asyncio.get_running_loop()
+            while True:
+                try:
+                    client.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    await loop.sock_sendall(raw, outgoing.read())
+                    incoming.write(await loop.sock_recv(raw, 65_536))
+            client.write(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await loop.sock_sendall(raw, outgoing.read())
+            assert await loop.sock_recv(raw, 65_536)
+            # The host has said that it closes, and this side never answers.
+            states = shared.running.host._states
+            await until(lambda: any(it.transport.is_closing() for state in states for it in state.connections))
+            shared.running.host.stop()
+            await asyncio.wait_for(shared.running.task, 20)
+    assert engine.closed
+
+
+async def test_an_observer_that_fails_costs_no_stream(engine: ScriptedEngine) -> None:
+    class Broken:
+        def __getattr__(self, _name: str) -> object:
+            raise RuntimeError("figures are broken")
+
+    generations = Generations(engine, max_queue=9, observers=[Broken()])  # type: ignore[list-item]
+    for _ in range(5):
+        stream = generations.submit(plan_raw("x", families.load("plain")), SamplingParams(max_tokens=3), lane=Lane.CHAT)
+        await until(lambda: stream.closed)  # noqa: B023
+        assert isinstance(stream.events[-1], DoneData)
+    await until(lambda: not generations.active)
