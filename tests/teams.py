@@ -75,7 +75,7 @@ async def team(
         options.team, listen="127.0.0.1:0", certificate=str(pem.certificate), key=str(pem.key)
     )
     options = msgspec.structs.replace(options, team=where)
-    refused = recorder.login_refused if recorder is not None else lambda _code: None
+    refused = recorder.login_refused if recorder is not None else lambda *_: None
     port = team_port(where, users, refused=refused)
     url = f"https://localhost:{port.listener.getsockname()[1]}"
     async with running(engine, options=options, ports=(port,), metrics=metrics, recorder=recorder) as host:

@@ -33,18 +33,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
 
 
 class Admitted(Event, frozen=True, kw_only=True, tag="admitted"):
-    """A request may wait for the engine. ``kind``: ``infill``, ``chat`` and so on."""
-
-    kind: str = ""
-    max_tokens: int = 0
+    """A request may wait for the engine."""
 
 
 class Refused(Event, frozen=True, kw_only=True, tag="refused"):
-    """``code``: of the error that it was answered with. ``retry_after_s``: seconds, where the client was told some."""
+    """``code``: of the error that it was answered with. ``count``: so many of the kind, since the last row of it."""
 
     code: str
-    kind: str = ""
-    retry_after_s: float = 0.0
+    count: int = 1
 
 
 class Started(Event, frozen=True, kw_only=True, tag="started"):
@@ -73,35 +69,11 @@ class Ended(Event, frozen=True, kw_only=True, tag="ended"):
     model_sha256: str = ""
 
 
-class Shown(Event, frozen=True, kw_only=True, tag="shown"):
-    """A suggestion is on the screen."""
-
-    suggestion: str = ""
-    language: str = ""
-    characters: int = 0
-    lines: int = 0
-
-
-class Accepted(Event, frozen=True, kw_only=True, tag="accepted"):
-    """``whole``: all of it; else ``characters`` of it."""
-
-    suggestion: str = ""
-    characters: int = 0
-    whole: bool = True
-
-
-class Kept(Event, frozen=True, kw_only=True, tag="kept"):
-    """``share`` of an accepted suggestion was still in the file ``after_s`` seconds later, 0 to 1."""
-
-    suggestion: str = ""
-    share: float
-    after_s: float
-
-
 class LoginRefused(Event, frozen=True, kw_only=True, tag="login_refused"):
-    """``code``: why. The token itself is never recorded."""
+    """``code``: why. The token itself is never recorded. ``count``: so many of the kind, since the last row of it."""
 
     code: str
+    count: int = 1
 
 
 class UserAdded(Event, frozen=True, kw_only=True, tag="user_added"):

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from copilot.errors import SlipstreamError
 
 if TYPE_CHECKING:
@@ -17,17 +19,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", metavar="URL", help="the address of the shared host, such as https://gpu-box:8443")
     parser.add_argument("--ca", metavar="FILE", help="PEM file of the authority that signed its certificate")
     parser.add_argument("--proxy", metavar="URL", default="", help="http:// address of a proxy that leads there")
+    parser.add_argument(
+        "--insecure-lan", action="store_true", help="also in clear text, to a host that listens so on purpose"
+    )
     parser.add_argument("--no-keyring", action="store_true", help="keep the token in a file that only you can read")
 
 
 def run(args: argparse.Namespace) -> int:
     from copilot.client import login
-    from copilot.client.dial import endpoint
 
     url = args.url.rstrip("/")
-    endpoint(url)
     ca = str(Path(args.ca).absolute()) if args.ca else ""
-    given = login.Login(url=url, ca=ca, proxy=args.proxy, token=_token())
+    given = login.Login(url=url, ca=ca, proxy=args.proxy, insecure=args.insecure_lan)
+    # Before the token is asked for: is that an address, and may it be sent there?
+    given.dial()
+    given = msgspec.structs.replace(given, token=_token())
     model = asyncio.run(_checked(given))
     where = login.save(given, keyring=not args.no_keyring)
     print(f"Logged in to {url}, which completes with {model}. The token is in {where}.")

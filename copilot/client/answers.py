@@ -92,7 +92,7 @@ class Events:
             try:
                 self._response = await self._again(self._last)
             except HostError as error:
-                if error.code != "host_lost":
+                if error.code not in {"host_lost", "proxy_refused"}:
                     # It is there, and does not have the answer any more.
                     return False
             else:

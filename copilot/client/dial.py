@@ -19,6 +19,7 @@ FAR_SECONDS = 10.0
 _CROWDED_SECONDS = 0.005
 _PROXY_HEAD_BYTES = 16_384
 _PORTS = {"http": 80, "https": 443}
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Dial: TypeAlias = Callable[[], Awaitable[Streams]]
@@ -61,13 +62,16 @@ def unix(address: Path) -> Dial:
     return dial
 
 
-def tcp(url: str, *, ca: str = "", proxy: str = "") -> Dial:
+def tcp(url: str, *, ca: str = "", proxy: str = "", insecure: bool = False) -> Dial:
     """To the host at ``url`` (``https://HOST:PORT``). ``ca``: a PEM file of authorities to trust in place of the
     system's; ``proxy``: ``http://[USER:PASSWORD@]HOST:PORT``, which is asked to connect (RFC 9110, section 9.3.6).
+    ``insecure``: in clear text where the address says ``http``, also to another machine.
 
-    Raises :class:`SlipstreamError`: ``bad_address``, ``bad_certificate``.
+    Raises :class:`SlipstreamError`: ``bad_address``, ``not_encrypted``, ``bad_certificate``.
     """
-    host, port, encrypted = endpoint(url)
+    host, port, encrypted = endpoint(url, insecure=insecure)
+    if proxy:
+        _proxy(proxy)
     tls = _trust(ca) if encrypted else None
 
     async def dial() -> Streams:
@@ -95,11 +99,12 @@ def tcp(url: str, *, ca: str = "", proxy: str = "") -> Dial:
     return dial
 
 
-def endpoint(url: str) -> tuple[str, int, bool]:
-    """Host, port, and whether it is encrypted. Raises :class:`SlipstreamError` ``bad_address``."""
+def endpoint(url: str, *, insecure: bool = False) -> tuple[str, int, bool]:
+    """Host, port, and whether it is encrypted. Raises :class:`SlipstreamError`: ``bad_address``, and ``not_encrypted``
+    for ``http`` to another machine, unless ``insecure``."""
     try:
         parts = urlsplit(url)
-        port = parts.port or _PORTS.get(parts.scheme, 0)
+        port = (parts.port or _PORTS[parts.scheme]) if parts.scheme in _PORTS else 0
     except ValueError:
         port = 0
     if not port or not parts.hostname or parts.path not in {"", "/"} or parts.query or parts.username:
@@ -108,7 +113,30 @@ def endpoint(url: str) -> tuple[str, int, bool]:
             hint="Write it as https://HOST:PORT, without anything behind it.",
             code="bad_address",
         )
+    if parts.scheme == "http" and not insecure and parts.hostname not in _HERE:
+        raise SlipstreamError(
+            f"Whoever is on the way to {url} could read the token and all code.",
+            hint="Use https://, or `slipstream login --insecure-lan` where the host listens in clear text on purpose.",
+            code="not_encrypted",
+        )
     return parts.hostname, port, parts.scheme == "https"
+
+
+def _proxy(url: str) -> tuple[str, int, str]:
+    """Host, port, and the pair for its authentication. Raises :class:`SlipstreamError` ``bad_address``."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 80
+    except ValueError:
+        port = 0
+    if not port or parts.scheme != "http" or not parts.hostname:
+        raise SlipstreamError(
+            f"{url!r} is not the address of a proxy.",
+            hint="Write it as http://HOST:PORT, with USER:PASSWORD@ before the host where it wants them.",
+            code="bad_address",
+        )
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else ""
+    return parts.hostname, port, pair
 
 
 def _trust(ca: str) -> ssl.SSLContext:
@@ -124,12 +152,11 @@ def _trust(ca: str) -> ssl.SSLContext:
 
 async def _through(proxy: str, target: str) -> Streams:
     """A tunnel to ``target``."""
-    parts = urlsplit(proxy)
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 80)
+    host, port, pair = _proxy(proxy)
+    reader, writer = await asyncio.open_connection(host, port)
     try:
         head = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"
-        if parts.username:
-            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        if pair:
             head += f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}\r\n"
         writer.write(f"{head}\r\n".encode())
         answer = b""

@@ -20,16 +20,17 @@ _SERVICE = "slipstream"
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``ca``, ``proxy``: see :func:`copilot.client.dial.tcp`. ``token`` empty: the keyring has it."""
+    """``ca``, ``proxy``, ``insecure``: see :func:`copilot.client.dial.tcp`. ``token`` empty: the keyring has it."""
 
     url: str
     ca: str = ""
     proxy: str = ""
+    insecure: bool = False
     token: str = ""
 
     def dial(self) -> Dial:
         """Raises :class:`SlipstreamError`, see :func:`copilot.client.dial.tcp`."""
-        return tcp(self.url, ca=self.ca, proxy=self.proxy)
+        return tcp(self.url, ca=self.ca, proxy=self.proxy, insecure=self.insecure)
 
 
 def current() -> Login | None:

@@ -292,7 +292,7 @@ class _Handlers:
         return _json({"live": not self._service.draining}, 503 if self._service.draining else 200)
 
     async def status(self, request: Request) -> Response:
-        status = self._service.status()
+        status = self._service.status(others=_whose(request) is None)
         return _json(status, 200 if status.state is HostState.READY else 503)
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import TypeAlias
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from copilot.serve.guard import STILL
 from copilot.serve.relay import Mailbox, Relay
 from copilot.serve.shelf import Cancel, Frames, Kept, Shelf
 from copilot.serve.sse import HEARTBEAT, PeerFrames
@@ -17,6 +19,9 @@ WRITE_SECONDS = 15.0
 """A reader that takes nothing for this long has gone, whatever its socket says."""
 
 STREAM_HEADER = "slipstream-stream"
+
+Still: TypeAlias = Callable[[], bool]
+"""Whether whoever reads would be let in now."""
 
 
 @contextlib.asynccontextmanager
@@ -47,11 +52,11 @@ class StreamResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with cancelled_with_connection(self._stream, self._cancel, receive):
             try:
-                await self._deliver(send)
+                await self._deliver(send, scope[STILL])
             except TimeoutError:
                 scope["slipstream.abort"]()
 
-    async def _deliver(self, send: Send) -> None:
+    async def _deliver(self, send: Send, still: Still) -> None:
         await send(
             {
                 "type": "http.response.start",
@@ -66,8 +71,13 @@ class StreamResponse(Response):
         now = asyncio.get_running_loop().time
         position = 0
         over = False
-        written = now()
+        asked = written = now()
         while not over:
+            if now() - asked > HEARTBEAT_SECONDS:
+                asked = now()
+                if not still():
+                    self._cancel(self._stream.id)
+                    raise TimeoutError
             due = written + HEARTBEAT_SECONDS
             events = await self._stream.after(position, max(0.0, due - now()))
             position += len(events)
@@ -97,7 +107,8 @@ class KeptResponse(StreamResponse):
                 pass
 
         with self._shelf.reading(self._kept):
-            delivery, watch = asyncio.create_task(self._deliver(send)), asyncio.create_task(gone())
+            delivery = asyncio.create_task(self._deliver(send, scope[STILL]))
+            watch = asyncio.create_task(gone())
             try:
                 await asyncio.wait({delivery, watch}, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -142,18 +153,21 @@ class PeerResponse(Response):
 
         watcher = asyncio.create_task(watch(), name="peer watch")
         try:
-            await self._deliver(send)
+            await self._deliver(send, scope[STILL])
         except TimeoutError:
             scope["slipstream.abort"]()
         finally:
             watcher.cancel()
             self._relay.leave(self._box)
 
-    async def _deliver(self, send: Send) -> None:
+    async def _deliver(self, send: Send, still: Still) -> None:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         while not self._box.closed:
             posts = await self._box.take(HEARTBEAT_SECONDS)
+            if not still():
+                # A token that is good no more brings no letters either.
+                raise TimeoutError
             body = b"".join([self._frames.feed(post) for post in posts]) or HEARTBEAT
             async with asyncio.timeout(WRITE_SECONDS):
                 await send({"type": "http.response.body", "body": body, "more_body": True})

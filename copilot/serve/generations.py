@@ -291,6 +291,7 @@ class Generations:
             return
         work.stream.finish(end)
         tell(self._observers, lambda it: it.ended(self._seen(work), end))
+        tell(self._observers, lambda it: it.written(self._seen(work), *_texts(work)) if it.takes_text else None)
 
     def _tell_started(self, work: _Work) -> None:
         seen, queue_ms = self._seen(work), self._queue_ms(work)
@@ -332,6 +333,11 @@ class Generations:
 
     def _ttft_ms(self, work: _Work) -> float | None:
         return None if work.first_token is None else 1000 * (work.first_token - work.arrived)
+
+
+def _texts(work: _Work) -> tuple[str, str]:
+    prompt = "".join(part.text for part in work.plan.parts if not part.control)
+    return prompt, "".join(event.text for event in work.stream.events if isinstance(event, TokenData))
 
 
 def _expired() -> SlipstreamError:

@@ -6,6 +6,7 @@ Who asks is decided here too, before any route is looked for: what is not known 
 """
 
 import asyncio
+import functools
 import logging
 import math
 
@@ -28,6 +29,9 @@ OPEN_PATHS = frozenset({"/health/live"})
 
 CALLER = "slipstream.caller"
 """Key of a scope: the :class:`~copilot.serve.callers.Caller`. Open paths have none."""
+
+STILL = "slipstream.still"
+"""Key of a scope: a function that says whether the caller would be let in now."""
 
 _BODY_SECONDS = 15.0
 _RETRY_AFTER_SECONDS = b"1"
@@ -83,8 +87,8 @@ def error_response(error: SlipstreamError, path: str) -> Response:
         response.headers["retry-after"] = str(math.ceil(error.retry_after))
     if status == 401:
         response.headers["www-authenticate"] = "Bearer"
-    if status in {408, 413}:
-        # The rest of the body is still on its way and nobody will read it.
+    if status in {401, 408, 413}:
+        # The rest of the body is still on its way and nobody will read it; of strangers nothing more is read at all.
         response.headers["connection"] = "close"
     return response
 
@@ -118,7 +122,7 @@ def check_head(scope: Scope, door: Door) -> Caller | None:
         )
     caller = None
     if scope["path"] not in OPEN_PATHS:
-        caller = door.caller(found)
+        caller = door.caller(found, (scope.get("client") or ("",))[0] or "")
         if caller is None:
             raise RequestError(
                 401,
@@ -126,6 +130,7 @@ def check_head(scope: Scope, door: Door) -> Caller | None:
                 hint="Whoever runs the host makes one with `slipstream users add`; `slipstream login` keeps it.",
                 code="unauthorized",
             )
+        scope[STILL] = functools.partial(door.still, found, caller)
     if scope["method"] == "POST":
         _check_body(found)
     return caller

@@ -129,6 +129,11 @@ class Metrics:
         if reason != "cancelled" and (seconds := _itl_seconds(end)) is not None:
             self._itl.labels(seen.lane.value).observe(seconds)
 
+    takes_text = False
+
+    def written(self, seen: Seen, prompt: str, answer: str, /) -> None:
+        """Figures have no text."""
+
     def refused(self, tenant: str, lane: Lane, code: str, /) -> None:
         self._refused.labels(*self._whose(lane, tenant), self._reasons.name(code)).inc()
 

@@ -21,6 +21,15 @@ class Seen(NamedTuple):
 
 
 class Observer(Protocol):
+    @property
+    def takes_text(self) -> bool:
+        """Whether :meth:`written` is to be called."""
+        ...
+
+    def written(self, seen: Seen, prompt: str, answer: str, /) -> None:
+        """After :meth:`ended`, what was asked and answered."""
+        ...
+
     def queued(self, seen: Seen, /) -> None:
         """It was admitted; it may start at once."""
         ...

@@ -48,7 +48,7 @@ def parsed(text: str) -> Address:
 
 
 def team_port(
-    settings: TeamSettings, users: Users, *, insecure: bool = False, refused: Refused = lambda _code: None
+    settings: TeamSettings, users: Users, *, insecure: bool = False, refused: Refused = lambda *_: None
 ) -> Port:
     """Open the port of a shared host. ``insecure``: in clear text where no certificate is given, on any address.
     ``refused``: see :class:`~copilot.serve.doors.TeamDoor`.

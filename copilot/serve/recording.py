@@ -1,35 +1,59 @@
 """What happens to streams, for the audit: each moment becomes an event on the bus, which waits for nothing."""
 
-from typing import Self
+import re
+import time
+from collections.abc import Callable
+from typing import NamedTuple, Self
 
 import msgspec
 
 from copilot import __version__
 from copilot.audit.bus import Bus
-from copilot.audit.events import Admitted, Ended, FirstToken, LoginRefused, Refused, SettingsRead, Started
+from copilot.audit.events import Admitted, Ended, FirstToken, LoginRefused, Refused, SettingsRead, Started, Text
 from copilot.config.settings import Settings
 from copilot.errors import SlipstreamError
 from copilot.serve.api import DoneData, ErrorData, Lane
 from copilot.serve.observing import Seen
 
+SELDOM_SECONDS = 10.0
+_MOST_KINDS = 10_000
+
+
+class _Refusals(NamedTuple):
+    """``at``: when one was recorded. ``more``: so many since, the last of which is ``last``."""
+
+    at: float
+    more: int
+    last: Refused | LoginRefused
+
 
 class Recorder:
-    """See :class:`copilot.serve.observing.Observer`."""
+    """See :class:`copilot.serve.observing.Observer`. ``clock``: seconds, never goes back.
 
-    def __init__(self, bus: Bus) -> None:
+    Refusals come as fast as anyone can ask. Of each kind one is recorded in ``SELDOM_SECONDS``, with how many there
+    were, so that no flood of them drives out what else is recorded.
+    """
+
+    def __init__(self, bus: Bus, clock: Callable[[], float] = time.monotonic) -> None:
         self._bus = bus
+        self._clock = clock
+        self._refusals: dict[tuple[str, str, str], _Refusals] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
         """Waits for what is not written yet."""
+        for refusals in self._refusals.values():
+            if refusals.more:
+                self._bus.publish(msgspec.structs.replace(refusals.last, count=refusals.more))
         self._bus.close()
 
     def settings_read(self, settings: Settings) -> None:
         """What the host runs with."""
         tables: dict[str, dict[str, object]] = msgspec.to_builtins(settings)
         values = {f"{table}.{key}": str(value) for table, keys in tables.items() for key, value in keys.items()}
+        values["audit.nats"] = re.sub(r"//[^/]*@", "//", values["audit.nats"])
         self._bus.publish(SettingsRead(version=__version__, values=values))
 
     def need_record(self) -> None:
@@ -42,8 +66,16 @@ class Recorder:
                 retryable=True,
             )
 
-    def login_refused(self, code: str) -> None:
-        self._bus.publish(LoginRefused(code=code))
+    def login_refused(self, code: str, address: str) -> None:
+        self._refuse(("", "", code), LoginRefused(code=code, client=address))
+
+    @property
+    def takes_text(self) -> bool:
+        return self._bus.takes_text
+
+    def written(self, seen: Seen, prompt: str, answer: str, /) -> None:
+        text = Text(tenant=seen.tenant, request=seen.stream, lane=seen.lane, prompt=prompt, answer=answer)
+        self._bus.publish(text)
 
     def queued(self, seen: Seen, /) -> None:
         self._bus.publish(Admitted(tenant=seen.tenant, request=seen.stream, lane=seen.lane))
@@ -81,4 +113,16 @@ class Recorder:
         self._bus.publish(event)
 
     def refused(self, tenant: str, lane: Lane, code: str, /) -> None:
-        self._bus.publish(Refused(tenant=tenant, lane=lane, code=code))
+        self._refuse((tenant, lane, code), Refused(tenant=tenant, lane=lane, code=code))
+
+    def _refuse(self, kind: tuple[str, str, str], event: Refused | LoginRefused) -> None:
+        now = self._clock()
+        if len(self._refusals) >= _MOST_KINDS and kind not in self._refusals:
+            kind = ("", "", "other")
+        before = self._refusals.get(kind)
+        count = 1 if before is None else before.more + 1
+        if before is not None and now - before.at < SELDOM_SECONDS:
+            self._refusals[kind] = _Refusals(before.at, count, event)
+            return
+        self._refusals[kind] = _Refusals(now, 0, event)
+        self._bus.publish(msgspec.structs.replace(event, count=count))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from copilot import __version__
 from copilot.config.settings import Settings
+from copilot.engine.protocol import Totals
 from copilot.errors import SlipstreamError
 from copilot.serve.api import HostState, HostStatus, Lane
 from copilot.serve.failures import error_data
@@ -249,10 +250,12 @@ class Service:
             await self.chat_keeper.unload()
         await self.keeper.replace(load)
 
-    def status(self) -> HostStatus:
+    def status(self, *, others: bool = True) -> HostStatus:
+        """``others`` False: without what tells of others' work."""
         keeper, ready = self.keeper, self.keeper.peek()
         loaded = ready.loaded if ready else None
         engine = loaded.engine if loaded else None
+        totals = engine.totals if engine and others else Totals()
         state, detail, error = keeper.state, keeper.detail, keeper.error
         if engine is not None and (failure := engine.failure) is not None:
             state, error = HostState.FAILED, error_data(failure)
@@ -276,20 +279,20 @@ class Service:
             uptime_s=self.clock() - self._started,
             idle_s=self.idle_seconds(),
             idle_limit_s=self.idle_limit,
-            active_streams=sum(each.generations.active for each in self.held),
-            queued_streams=sum(each.generations.queued for each in self.held),
+            active_streams=sum(each.generations.active for each in self.held) if others else 0,
+            queued_streams=sum(each.generations.queued for each in self.held) if others else 0,
             worker_restarts=engine.restarts if engine else 0,
             slots=engine.capabilities.slots if engine else 0,
-            prompt_tokens=engine.totals.prompt_tokens if engine else 0,
-            reused_tokens=engine.totals.reused_tokens if engine else 0,
-            generated_tokens=engine.totals.generated_tokens if engine else 0,
+            prompt_tokens=totals.prompt_tokens,
+            reused_tokens=totals.reused_tokens,
+            generated_tokens=totals.generated_tokens,
             context_tokens=engine.model.context_length if engine else 0,
             snippets=bool(loaded.family.snippet) if loaded else True,
             layouts=tuple(loaded.family.layouts) if loaded else (),
             order={**loaded.family.order, **loaded.order} if loaded else {},
             chosen=self.chosen is not None,
             shared=self.sharing is not None,
-            memory_bytes=resident_bytes(),
+            memory_bytes=resident_bytes() if others else 0,
             gpu_bytes=sum(each.loaded.engine.capabilities.gpu_bytes for each in self.held),
             prefill_tokens_per_second=engine.capabilities.prefill_tokens_per_second if engine else 0.0,
             chat_model=self._chat_model(),

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from copilot.audit import events
-from copilot.audit.events import AuditGap, Content, Event, Kept, SettingsRead, Text, permitted, row
+from copilot.audit.events import AuditGap, Content, Ended, Event, SettingsRead, Text, permitted, row
 
 KINDS = [it for it in vars(events).values() if isinstance(it, type) and issubclass(it, Event) and it is not Event]
 
@@ -22,25 +22,25 @@ NS = 1_800_000_000_123_456_789
 
 
 def test_each_row_says_who_when_and_what() -> None:
-    event = Kept(tenant="alice", client="neovim", request="r1", lane="inline", share=0.5, after_s=30)
+    event = Ended(tenant="alice", client="neovim", request="r1", lane="inline", reason="stop", total_ms=0.5)
     assert as_object(event) == {
         "seq": 7,
         "run": "ab12cd34",
         "time": "2027-01-15T08:00:00.123Z",
         "mono": 12.5,
-        "event": "kept",
+        "event": "ended",
         "tenant": "alice",
         "client": "neovim",
         "request": "r1",
         "lane": "inline",
-        "share": 0.5,
-        "after_s": 30,
+        "reason": "stop",
+        "total_ms": 0.5,
     }
 
 
 def test_kinds_have_names_of_their_own() -> None:
     names = [kind.__struct_config__.tag for kind in KINDS]
-    assert len(set(names)) == len(names) == 17
+    assert len(set(names)) == len(names) == 14
     assert all(re.fullmatch("[a-z_]+", str(name)) for name in names)
 
 
@@ -56,7 +56,7 @@ def test_events_never_change(kind: type[Event]) -> None:
 
 def test_gaps_at_the_same_place_are_told_apart() -> None:
     gaps = [AuditGap(count=3, reason="queue"), AuditGap(count=2, reason="sink")]
-    found = [row(event, run="r", number=7, wall_ns=NS, monotonic=0) for event in (*gaps, Kept(share=1, after_s=1))]
+    found = [row(event, run="r", number=7, wall_ns=NS, monotonic=0) for event in (*gaps, Ended(reason="stop"))]
     assert len({it.id for it in found}) == 3
     assert [it.events for it in found] == [3, 2, 1]
 
@@ -106,4 +106,4 @@ def test_secrets_in_settings_are_always_masked(content: Content) -> None:
 
 def test_text_that_is_no_unicode_raises() -> None:
     with pytest.raises((UnicodeError, msgspec.MsgspecError)):
-        as_object(Kept(tenant="\ud800", share=1, after_s=1))
+        as_object(Ended(tenant="\ud800", reason="stop"))

@@ -18,7 +18,7 @@ def folder() -> Path:
     bus = bus_for(AuditSettings(), shared=True)
     bus.publish(UserAdded(tenant="alice", by="root"))
     for number in range(3):
-        bus.publish(Admitted(tenant="alice", request=f"a{number}", kind="infill", lane="inline"))
+        bus.publish(Admitted(tenant="alice", request=f"a{number}", lane="inline"))
         bus.publish(Ended(tenant="bob", request=f"b{number}", reason="stop", generated_tokens=12, ttft_ms=81.5))
     assert bus.close()
     return paths.audit_dir()

@@ -13,7 +13,9 @@ from copilot.index.schema import DATABASE
 from copilot.index.store import Store
 from tests.copilot.index.indexing import Indexer, defined, indexing, until, write
 
-LATER = time.time() + KEPT_SECONDS + 60
+
+def later() -> float:
+    return time.time() + KEPT_SECONDS + 60
 
 
 def index_of(root: Path) -> Path:
@@ -35,17 +37,17 @@ def test_of_a_workspace_that_is_gone_for_long_nothing_is_left(tmp_path: Path) ->
     shutil.rmtree(tmp_path / "gone")
     assert remove_left_over(gone.parent) == []
     assert DATABASE in names(gone)
-    assert remove_left_over(gone.parent, LATER) == [gone]
+    assert remove_left_over(gone.parent, later()) == [gone]
     assert names(gone) == [LOCK]
     assert {DATABASE, "status.json"} <= set(names(there))
-    assert remove_left_over(gone.parent, LATER) == []
+    assert remove_left_over(gone.parent, later()) == []
 
 
 def test_one_that_nobody_can_read_goes_too_once_it_is_old(tmp_path: Path) -> None:
     folder = index_of(tmp_path / "there")
     (folder / DATABASE).write_bytes(b"no database")
     (folder / f"{DATABASE}.corrupt").write_bytes(b"neither")
-    assert remove_left_over(folder.parent, LATER) == [folder]
+    assert remove_left_over(folder.parent, later()) == [folder]
     assert names(folder) == [LOCK]
 
 
@@ -54,7 +56,7 @@ def test_one_that_is_in_use_stays(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "gone")
     with lock_file(folder) as lock:
         assert locked(lock)
-        assert remove_left_over(folder.parent, LATER) == []
+        assert remove_left_over(folder.parent, later()) == []
     assert DATABASE in names(folder)
 
 
