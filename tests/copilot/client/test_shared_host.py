@@ -239,6 +239,7 @@ async def test_where_nobody_listens_none_is_started_here(tmp_path: Path) -> None
         "gpu-box",
         "gpu-box:8443",
         "ftp://gpu-box",
+        "htps://gpu-box:8443",
         "https://",
         "https://a:b",
         "https://a/b",
@@ -258,3 +259,19 @@ def test_authorities_that_cannot_be_read(tmp_path: Path) -> None:
         with pytest.raises(SlipstreamError) as caught:
             HostClient(login=Login(url="https://a", ca=str(tmp_path / name), token="lc_x"))
         assert caught.value.code == "bad_certificate"
+
+
+def test_no_token_goes_to_another_machine_in_clear_text_by_mistake() -> None:
+    with pytest.raises(SlipstreamError, match="could read the token") as caught:
+        Login(url="http://gpu-box:8443", token="lc_x").dial()
+    assert "--insecure-lan" in caught.value.hint
+    Login(url="http://gpu-box:8443", token="lc_x", insecure=True).dial()
+    for here in ("http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1"):
+        Login(url=here, token="lc_x").dial()
+
+
+@pytest.mark.parametrize("proxy", ["proxy:3128", "https://proxy:3128", "http://proxy:abc", "http://", "socks5://a:1"])
+def test_what_is_no_proxy(proxy: str) -> None:
+    with pytest.raises(SlipstreamError, match="not the address of a proxy") as caught:
+        Login(url="https://gpu-box", proxy=proxy, token="lc_x").dial()
+    assert "http://HOST:PORT" in caught.value.hint

@@ -15,7 +15,7 @@ from copilot.config.settings import TeamSettings
 from copilot.engine.planning import plan_raw
 from copilot.engine.protocol import SamplingParams
 from copilot.errors import SlipstreamError
-from copilot.serve import app
+from copilot.serve import app, delivery
 from copilot.serve import host as host_module
 from copilot.serve.api import DoneData, Lane
 from copilot.serve.callers import Scope
@@ -23,6 +23,7 @@ from copilot.serve.doors import LocalDoor
 from copilot.serve.generations import Generations
 from copilot.serve.ports import parsed, team_port
 from copilot.serve.users import Users
+from tests.copilot.serve.test_sharing import limited
 from tests.fakes import ScriptedEngine
 from tests.hosts import until
 from tests.teams import Team, authority, team
@@ -327,3 +328,57 @@ async def test_an_observer_that_fails_costs_no_stream(engine: ScriptedEngine) ->
         await until(lambda: stream.closed)  # noqa: B023
         assert isinstance(stream.events[-1], DoneData)
     await until(lambda: not generations.active)
+
+
+# ---------------------------------------------------------------------------------------------- what is open already
+
+
+@pytest.mark.parametrize("headers", [{}, {"slipstream-resume": "30"}])
+async def test_a_token_that_is_good_no_more_ends_what_it_has_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    monkeypatch.setattr(delivery, "HEARTBEAT_SECONDS", 0.05)
+    engine = ScriptedEngine(("x",) * 300, step_seconds=0.005)
+    body = {**INFILL, "max_tokens": 2000}
+    async with (
+        team(engine, tmp_path) as shared,
+        shared.http(shared.token("ada")) as ada,
+        shared.http(shared.token("bob")) as bob,
+    ):
+        stolen = asyncio.create_task(ada.post("/v1/infill", json=body, headers=headers))
+        other = asyncio.create_task(bob.post("/v1/infill", json=body))
+        peer = asyncio.create_task(ada.post("/v1/peers", json={"role": "window", "name": "thief"}))
+        relay = shared.running.host.service.relay
+        await until(lambda: engine.busy == 2 and relay._boxes)
+        shared.users.rotate("ada")
+        for task in (stolen, peer):
+            with pytest.raises(httpx.HTTPError):
+                await task
+        assert not relay._boxes
+        assert sorted(str(call.ended) for call in engine.calls if call.plan.owner == "ada") == ["cancelled"]
+        assert '"stop"' in (await other).text
+
+
+async def test_what_others_do_is_not_told(tmp_path: Path) -> None:
+    hold = asyncio.Event()
+    async with (
+        team(ScriptedEngine(hold=hold), tmp_path) as shared,
+        shared.http(shared.token("ada")) as ada,
+        shared.http(shared.token("bob")) as bob,
+        shared.http(shared.token("root", Scope.FIGURES)) as admin,
+    ):
+        asking = asyncio.create_task(ada.post("/v1/infill", json=INFILL))
+        await until(lambda: shared.running.host.service.status().active_streams == 1)
+        seen = (await bob.get("/health/ready")).json()
+        assert (seen["active_streams"], seen["prompt_tokens"], seen["memory_bytes"]) == (0, 0, 0)
+        assert seen["model"] == "scripted"
+        assert (await admin.get("/health/ready")).json()["active_streams"] == 1
+        hold.set()
+        await asking
+
+
+@pytest.mark.parametrize(("path", "body"), [("/v1/infill/prompt", INFILL), ("/v1/chat/prompt", CHAT)])
+async def test_looking_at_prompts_counts_too(tmp_path: Path, path: str, body: dict[str, object]) -> None:
+    options = limited(requests_per_minute=6)
+    async with team(ScriptedEngine(), tmp_path, options=options) as shared, shared.http(shared.token("ada")) as ada:
+        assert [(await ada.post(path, json=body)).status_code for _ in range(2)] == [200, 429]
