@@ -1225,7 +1225,8 @@ In the chat's own buffer it goes on where the chat was."
                      "nothing is pinned or banned in this project any more"))
 
 (defun slipstream--rules (name argument then)
-  "Have the server do NAME with the project's rules, and call THEN with what there is after it."
+  "Have the server do NAME with the project's rules of ARGUMENT.
+Call THEN with what there is after it."
   (jsonrpc-async-request
    (slipstream--sync) :workspace/executeCommand
    (list :command (format "slipstream.rules.%s" name) :arguments (vector argument))
@@ -1234,7 +1235,8 @@ In the chat's own buffer it goes on where the chat was."
    :error-fn (lambda (error) (message "Slipstream: %s" (plist-get error :message)))))
 
 (defun slipstream-review-rules ()
-  "Show the rules of this project, in .slipstream.md, and choose whether they are used."
+  "Show the rules of this project, and choose whether they are used.
+They are in the file .slipstream.md."
   (interactive)
   (let* ((argument (list :uri (plist-get (slipstream--argument) :uri)))
          (buffer (current-buffer))

@@ -163,7 +163,7 @@ def test_rules_are_shown_and_chosen(opened: Opened, code_server: CodeServer, scr
     rules.write_text("Answer in rhyme.\n")
     try:
         screen.command("Slipstream: Review the Rules of This Workspace")
-        screen.page.click(".notification-toast .monaco-button:has-text('Show')")
+        screen.page.click(".notification-toast .monaco-button:text-is('Show')")
         screen.until("the rules", lambda: screen.shows("Answer in rhyme."))
         screen.page.click(".notification-toast .monaco-button:has-text('Trust')")
         opened(MAIN, line=LINE)
