@@ -153,3 +153,23 @@ def make_private_dir(path: Path) -> Path:
     if stat.S_IMODE(info.st_mode) & 0o077:
         path.chmod(0o700)
     return path
+
+
+def write_private(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Put ``data`` in the place of the file at ``path`` in one step, for this user only; its folder must be there.
+
+    ``durable``: it is on the disk when this returns. Raises ``OSError``, and the old file is as it was.
+    """
+    # As mkstemp makes it, nobody else reads it.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise

@@ -5,9 +5,6 @@ file, which only its owner can read.
 """
 
 import contextlib
-import os
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -65,7 +62,9 @@ def save(login: Login, *, keyring: bool = True) -> str:
             ring = None
     path = paths.login_file()
     try:
-        _write(path, login if ring is None else msgspec.structs.replace(login, token=""))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = login if ring is None else msgspec.structs.replace(login, token="")
+        paths.write_private(path, msgspec.json.format(msgspec.json.encode(kept), indent=1))
     except OSError as error:
         raise SlipstreamError(
             f"The login can't be kept in {path}: {error.strerror}.",
@@ -98,20 +97,6 @@ def _keyring() -> Any:
     except ImportError:
         return None
     return None if isinstance(keyring.get_keyring(), fail.Keyring) else keyring
-
-
-def _write(path: Path, login: Login) -> None:
-    """In one step; as ``mkstemp`` makes it, nobody else reads it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(login), indent=1))
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
 
 
 def _bad(why: str) -> SlipstreamError:

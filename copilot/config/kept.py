@@ -6,8 +6,6 @@ sees what was written last.
 
 import contextlib
 import logging
-import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +15,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from copilot.errors import SlipstreamError
+from copilot.paths import write_private
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -92,14 +91,5 @@ class KeptByWorkspace(Generic[T]):
     def _write(self, every: Mapping[str, T]) -> None:
         """In one step: of a file that was half written nothing would be left."""
         kept = {root: said for root, said in every.items() if said != self._kind()}
-        # As mkstemp makes it, nobody else reads it.
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(kept), indent=1))
-            Path(name).replace(self._path)
-            self._all = kept
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
+        write_private(self._path, msgspec.json.format(msgspec.json.encode(kept), indent=1))
+        self._all = kept

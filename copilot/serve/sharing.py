@@ -2,14 +2,13 @@
 
 import contextlib
 import logging
-import os
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from copilot import paths
 from copilot.config.settings import TeamSettings
 from copilot.serve.guard import RequestError
 from copilot.serve.limits import Limits, LimitsState
@@ -72,15 +71,7 @@ class Sharing:
         state = self._limits.state(now=self._clock(), wall=self._wall())
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # As mkstemp makes it, nobody else reads it.
-            handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(msgspec.json.encode(state))
-                Path(name).replace(self._path)
-            except OSError:
-                Path(name).unlink(missing_ok=True)
-                raise
+            paths.write_private(self._path, msgspec.json.encode(state))
 
     def _restore(self) -> None:
         try:

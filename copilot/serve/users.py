@@ -7,10 +7,8 @@ the file can ask for nothing; since a token can't be guessed there is nothing th
 import contextlib
 import hashlib
 import logging
-import os
 import re
 import secrets
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -186,18 +184,7 @@ class Users:
             ) from error
 
     def _write(self, file: _File) -> None:
-        """In one step; as ``mkstemp`` makes it, nobody else reads it."""
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as out:
-                out.write(msgspec.json.format(msgspec.json.encode(file), indent=1))
-                out.flush()
-                os.fsync(out.fileno())
-            Path(name).replace(self._path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
+        paths.write_private(self._path, msgspec.json.format(msgspec.json.encode(file), indent=1), durable=True)
 
 
 def _known(users: Mapping[str, User], name: str) -> User:
