@@ -53,7 +53,7 @@ def translated_errors(partial: Callable[[], bool] = lambda: False) -> Iterator[N
 
 
 def lost(message: str, *, partial: bool = False) -> HostError:
-    hint = "Ask again; it is started anew."
+    hint = "Ask again; a host of this machine's own is started anew."
     return HostError(ErrorData(code="host_lost", message=message, hint=hint, retryable=True, partial=partial))
 
 
